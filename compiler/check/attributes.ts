@@ -1,0 +1,119 @@
+/** Compile-time arguments: attributes of ops and compile-time parameters of functions, from syntax or value to data. */
+import { catalog } from "../diagnostics/catalog.ts";
+import { nearestHint } from "../diagnostics/nearest-name.ts";
+import { type Extent, extentValue } from "../ir/extent.ts";
+import type { Attribute } from "../ir/node.ts";
+import { dtypes } from "../ir/types.ts";
+import type { AttributeKind } from "../ops/define.ts";
+import type { Span } from "../source/source-file.ts";
+import { evaluateExtent } from "./extents.ts";
+import { fail, type Frame, type Given } from "./session.ts";
+import type { CompileTimeType } from "./signature.ts";
+import type { Value } from "./values.ts";
+
+const wanted: Readonly<Record<AttributeKind, string>> = {
+  integer: "a whole number",
+  axes: "an axis or a list of axes",
+  integers: "a list of whole numbers",
+  number: "a number",
+  boolean: "true or false",
+  dtype: "a dtype",
+  extents: "a list of extents",
+  extent: "an extent",
+};
+
+/** The data of an op's attribute. Undefined after a report. */
+export function attributeOf(frame: Frame, kind: AttributeKind, name: string, given: Given): Attribute | undefined {
+  switch (kind) {
+    case "dtype":
+      return dtypeOf(frame, name, given);
+    case "extent":
+      return given.expression ? evaluateExtent(given.expression, frame) : refuse(frame, name, wanted[kind], given.span);
+    case "extents":
+      return extentsOf(frame, name, given);
+    case "integer":
+    case "axes":
+    case "integers":
+    case "number":
+    case "boolean":
+      return plainAttribute(frame, kind, name, given);
+    default:
+      return kind satisfies never;
+  }
+}
+
+const valueOf = (frame: Frame, given: Given): Value | undefined => given.value ?? (given.expression && frame.session.walk.evaluate(given.expression, frame));
+
+function plainAttribute(frame: Frame, kind: "integer" | "axes" | "integers" | "number" | "boolean", name: string, given: Given): Attribute | undefined {
+  const value = valueOf(frame, given);
+  if (!value || value.kind === "error") return undefined;
+  const data = kind === "boolean" ? (value.kind === "boolean" ? value.value : undefined) : kind === "number" || kind === "integer" ? numberOf(value) : listOf(value);
+  const whole = data !== undefined && (kind === "number" || kind === "boolean" || (typeof data === "object" ? data : [data]).every((item) => Number.isInteger(item)));
+  return whole ? data : refuse(frame, name, wanted[kind], given.span);
+}
+
+function numberOf(value: Value): number | undefined {
+  if (value.kind === "number") return value.value;
+  return value.kind === "extent" ? extentValue(value.extent) : undefined;
+}
+
+/** A single number counts as a list of one. */
+function listOf(value: Value): readonly number[] | undefined {
+  const items = value.kind === "list" || value.kind === "tuple" ? value.items.map(numberOf) : [numberOf(value)];
+  return items.every((item) => item !== undefined) ? items : undefined;
+}
+
+function dtypeOf(frame: Frame, name: string, given: Given): Attribute | undefined {
+  const word = given.expression?.kind === "name" ? given.expression.name : undefined;
+  const dtype = dtypes.find((candidate) => candidate === word);
+  if (dtype !== undefined) return dtype;
+  fail(frame, catalog.notCompileTime, given.span, [name, `one of ${dtypes.join(", ")}`], { hint: word === undefined ? undefined : nearestHint(word, dtypes) });
+  return undefined;
+}
+
+function extentsOf(frame: Frame, name: string, given: Given): readonly Extent[] | undefined {
+  const { expression } = given;
+  if (!expression) return refuse(frame, name, wanted.extents, given.span);
+  const items = expression.kind === "list" || expression.kind === "tuple" ? expression.items : [expression];
+  const extents: Extent[] = [];
+  for (const item of items) {
+    const extent = evaluateExtent(item, frame);
+    if (!extent) return undefined;
+    extents.push(extent);
+  }
+  return extents;
+}
+
+function refuse(frame: Frame, name: string, what: string, span: Span): undefined {
+  fail(frame, catalog.notCompileTime, span, [name, what]);
+  return undefined;
+}
+
+const compileTimeKinds: Readonly<Record<CompileTimeType, string>> = { int: "a whole number", flag: "true or false", axes: "an axis or a list of axes" };
+
+/** Checks the value of a compile-time parameter. Undefined after a report. */
+export function compileTimeValue(frame: Frame, type: CompileTimeType, name: string, value: Value, span: Span): Value | undefined {
+  if (value.kind === "error") return undefined;
+  const isWhole = (candidate: Value): boolean => Number.isInteger(numberOf(candidate) ?? Number.NaN);
+  const fits = ((): boolean => {
+    switch (type) {
+      case "flag":
+        return value.kind === "boolean";
+      case "int":
+        return isWhole(value);
+      case "axes":
+        return isWhole(value) || (value.kind === "list" && value.items.every(isWhole));
+      default:
+        return type satisfies never;
+    }
+  })();
+  return fits ? value : refuse(frame, name, compileTimeKinds[type], span);
+}
+
+/** Text of a compile-time value that tells any two apart; key of the call memo. */
+export function compileTimeKey(value: Value): string {
+  if (value.kind === "list") return `[${value.items.map(compileTimeKey).join(",")}]`;
+  if (value.kind === "boolean") return String(value.value);
+  const number = numberOf(value);
+  return number === undefined ? value.kind : String(number);
+}

@@ -1,0 +1,185 @@
+/**
+ * Source files to tensor IR: loads the modules, checks every function, layer and model of the given files on its own,
+ * and expands each model into one graph. Mistakes are diagnostics, collected; nothing here throws for them.
+ */
+import { catalog, diagnose } from "../diagnostics/catalog.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { type Extent, symbolExtent } from "../ir/extent.ts";
+import { Graph } from "../ir/graph.ts";
+import type { TensorFunction, TensorModule } from "../ir/node.ts";
+import type { SourceFile, Span } from "../source/source-file.ts";
+import type { FunctionDeclaration } from "../syntax/tree.ts";
+import { apply, bindLocals, signatureOf } from "./application.ts";
+import { runBody } from "./body.ts";
+import { evaluate } from "./expression.ts";
+import { rootInstance } from "./instance.ts";
+import { checkModel } from "./model.ts";
+import { libraryNames, type Module, ModuleLoader, type Resolve } from "./modules.ts";
+import { constantValue } from "./scope.ts";
+import { type Frame, originOf, type Session } from "./session.ts";
+import type { CompileTimeType, Signature } from "./signature.ts";
+import { instantiate, type Solution } from "./unify-shapes.ts";
+import { type FunctionValue, tensorValue, type Value } from "./values.ts";
+
+export interface CheckOptions {
+  /** The file that an import means; without it, imports are not found. */
+  readonly resolve?: Resolve;
+  /** Extents of models that are numbers at compile time, by name. */
+  readonly bind?: Readonly<Record<string, number>>;
+}
+
+export interface CheckResult {
+  /** The models of the given files that have no error; imported files' models are not among them. */
+  readonly module: TensorModule;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Checks files. cost: linear in the expanded size of the models. */
+export function check(files: readonly SourceFile[], options: CheckOptions = {}): CheckResult {
+  const loader = new ModuleLoader(options.resolve ?? (() => undefined));
+  const modules = files.map((file) => loader.load(file));
+  const checker = new Checker(options.bind ?? {}, loader.diagnostics);
+  for (const module of modules) checker.checkModule(module);
+  return { module: { functions: checker.functions }, diagnostics: checker.diagnostics() };
+}
+
+class Checker {
+  readonly functions: TensorFunction[] = [];
+  readonly #session: Session;
+  readonly #bind: Readonly<Record<string, number>>;
+
+  constructor(bind: Readonly<Record<string, number>>, syntaxDiagnostics: readonly Diagnostic[]) {
+    this.#bind = bind;
+    this.#session = {
+      library: libraryNames(),
+      diagnostics: [...syntaxDiagnostics],
+      walk: { evaluate, apply, run: runBody, ensureChecked: (fn, frame, span) => this.#ensureChecked(fn, frame, span) },
+      signatures: new Map(),
+      statuses: new Map(),
+      active: [],
+      constants: new Map(),
+      counters: { depth: 0, expansions: 0 },
+    };
+  }
+
+  checkModule(module: Module): void {
+    for (const { declaration } of module.own.values()) {
+      const frame = this.#frame(module, undefined, new Map(), undefined);
+      switch (declaration.kind) {
+        case "const":
+          constantValue(declaration, module, frame);
+          break;
+        case "train":
+          if (!declaration.broken) frame.sink.push(diagnose(catalog.notSupported, declaration.name.span, ["a 'train' declaration"], { hint: "the word is reserved for training steps" }));
+          break;
+        case "fn":
+        case "layer":
+        case "model":
+          this.#ensureChecked({ kind: "function", declaration, module, extents: undefined, instance: undefined }, frame, declaration.name.span);
+          break;
+        default:
+          declaration satisfies never;
+      }
+    }
+    const own = new Set([...module.own.values()].map((binding) => binding.declaration));
+    for (const [declaration, fn] of this.#models) if (own.has(declaration)) this.functions.push(fn);
+  }
+
+  /** In order of file and place, without repetitions. */
+  diagnostics(): Diagnostic[] {
+    const order = new Map<string, number>();
+    for (const { span } of this.#session.diagnostics) if (!order.has(span.file.path)) order.set(span.file.path, order.size);
+    const seen = new Set<string>();
+    return this.#session.diagnostics
+      .filter((diagnostic) => {
+        const key = `${diagnostic.code}:${diagnostic.span.file.path}:${diagnostic.span.start}:${diagnostic.message}`;
+        return seen.has(key) ? false : seen.add(key);
+      })
+      .sort((a, b) => (order.get(a.span.file.path) ?? 0) - (order.get(b.span.file.path) ?? 0) || a.span.start - b.span.start);
+  }
+
+  readonly #models = new Map<FunctionDeclaration, TensorFunction>();
+
+  #ensureChecked(fn: FunctionValue, caller: Frame, span: Span): "ok" | "failed" | "recursive" {
+    const { declaration, module } = fn;
+    const session = this.#session;
+    const status = session.statuses.get(declaration);
+    const at = session.active.indexOf(declaration);
+    if (at >= 0 || status === "checking") {
+      const cycle = [...session.active.slice(Math.max(at, 0)), declaration].map((member) => member.name.text);
+      caller.sink.push(diagnose(catalog.recursion, span, [cycle.join(" -> ")], { notes: [{ message: `'${declaration.name.text}' is declared here`, span: declaration.name.span }], hint: "functions are expanded where they are called, so none may call itself" }));
+      return "recursive";
+    }
+    if (status !== undefined) return status;
+    // The library's own test checks every function of it.
+    if (module.isLibrary) {
+      session.statuses.set(declaration, "ok");
+      return "ok";
+    }
+    session.statuses.set(declaration, "checking");
+    const ok = this.#checkAlone(fn, caller);
+    session.statuses.set(declaration, ok ? "ok" : "failed");
+    return ok ? "ok" : "failed";
+  }
+
+  /** Checks a declaration with its extents as symbols and one symbolic leading axis for `...`. */
+  #checkAlone(fn: FunctionValue, caller: Frame): boolean {
+    const { declaration, module } = fn;
+    const session = this.#session;
+    const start = session.diagnostics.length;
+    const signature = signatureOf(fn, caller);
+    session.diagnostics.push(...signature.diagnostics);
+    if (declaration.broken || signature.diagnostics.length > 0) return false;
+    if (declaration.kind === "model") {
+      const model = checkModel(fn, signature, session, this.#bind);
+      if (model) this.#models.set(declaration, model);
+      return model !== undefined;
+    }
+    const extents = new Map(signature.names.map((name) => [name, symbolExtent(name)] as const));
+    const hasLead = signature.parameters.some((parameter) => parameter.type?.kind === "tensor" && parameter.type.pattern.lead);
+    const frame = this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined);
+    const solution: Solution = { extents, lead: frame.lead };
+    session.active.push(declaration);
+    const ready = bindLocals(signature, sampleArguments(signature, solution, frame), solution, frame) && this.#checkDefaults(signature, frame, solution);
+    const value: Value = ready ? runBody(declaration, frame) : { kind: "error" };
+    session.active.pop();
+    return value.kind !== "error" && !session.diagnostics.slice(start).some((diagnostic) => diagnostic.severity === "error" && diagnostic.span.file === declaration.span.file && diagnostic.span.start >= declaration.span.start && diagnostic.span.end <= declaration.span.end);
+  }
+
+  /** Defaults are checked even though the sample arguments replace them. */
+  #checkDefaults(signature: Signature, frame: Frame, solution: Solution): boolean {
+    return bindLocals(signature, new Map([...frame.locals].filter(([name]) => !signature.parameters.some((parameter) => parameter.name === name && parameter.syntax.default)).map(([name, local]) => [name, local.value])), solution, { ...frame, locals: new Map(frame.locals) });
+  }
+
+  #frame(module: Module, declaration: FunctionDeclaration | undefined, extents: ReadonlyMap<string, Extent>, lead: readonly Extent[] | undefined): Frame {
+    return {
+      session: this.#session, module, declaration, graph: new Graph(), extents, lead, locals: new Map(),
+      instance: declaration && declaration.kind !== "fn" ? rootInstance() : undefined, sink: this.#session.diagnostics, calls: new Map(), isOwnCheck: true,
+    };
+  }
+}
+
+/** A name for the axes behind `...` that the signature does not use. */
+function leadName(signature: Signature): string {
+  let name = "leading";
+  while (signature.names.includes(name)) name += "_";
+  return name;
+}
+
+const sampleValues: Readonly<Record<CompileTimeType, Value>> = {
+  int: { kind: "number", value: -1 },
+  flag: { kind: "boolean", value: false },
+  axes: { kind: "list", items: [{ kind: "number", value: -1 }] },
+};
+
+/** Symbolic tensors for tensor parameters; a compile-time parameter keeps its default, or takes a sample. */
+function sampleArguments(signature: Signature, solution: Solution, frame: Frame): Map<string, Value> {
+  const values = new Map<string, Value>();
+  for (const { name, type, syntax } of signature.parameters) {
+    if (type?.kind === "tensor") {
+      const tensor = instantiate(type.pattern, solution, signature.names);
+      if (tensor) values.set(name, tensorValue(frame.graph.make("input", [], { name }, tensor, originOf(syntax.span))));
+    } else if (type && !syntax.default) values.set(name, sampleValues[type.kind]);
+  }
+  return values;
+}

@@ -1,0 +1,146 @@
+/** Signatures: the types that a function, layer or model declares, as patterns over its own extent names. */
+import { catalog, diagnose } from "../diagnostics/catalog.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { nearestHint } from "../diagnostics/nearest-name.ts";
+import { type Extent, extentValue, symbolExtent } from "../ir/extent.ts";
+import { Graph } from "../ir/graph.ts";
+import { type DType, dtypes } from "../ir/types.ts";
+import type { Span } from "../source/source-file.ts";
+import { type Expression, type FunctionDeclaration, leftSpine, type Name, type Parameter, type TypeSyntax } from "../syntax/tree.ts";
+import { evaluateExtent } from "./extents.ts";
+import type { Module } from "./modules.ts";
+import type { Frame, Session } from "./session.ts";
+
+/** A tensor type whose extents may hold names still to be solved; `lead` says that it begins with `...`. */
+export interface Pattern {
+  readonly dtype: DType;
+  readonly lead: boolean;
+  readonly extents: readonly Extent[];
+}
+
+export type CompileTimeType = "int" | "flag" | "axes";
+
+const compileTimeTypes: readonly CompileTimeType[] = ["int", "flag", "axes"];
+
+const isCompileTime = (name: string): name is CompileTimeType => (compileTimeTypes as readonly string[]).includes(name);
+
+const isDType = (name: string): name is DType => (dtypes as readonly string[]).includes(name);
+
+export interface SignatureParameter {
+  readonly name: string;
+  /** `undefined`: its type is wrong, which was reported. */
+  readonly type: { readonly kind: "tensor"; readonly pattern: Pattern } | { readonly kind: CompileTimeType } | undefined;
+  readonly syntax: Parameter;
+}
+
+export interface Signature {
+  /** Those in brackets, in order. */
+  readonly explicit: readonly string[];
+  /** All extent names: those in brackets, then those first seen in parameter types. */
+  readonly names: readonly string[];
+  readonly parameters: readonly SignatureParameter[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads a declaration's parameter types. The result type is read later, in the frame of the body (see `readType`). */
+export function readSignature(declaration: FunctionDeclaration, module: Module, session: Session): Signature {
+  const diagnostics: Diagnostic[] = [];
+  const explicit = declaration.extents ?? [];
+  const extents = new Map<string, Extent>();
+  declareAll(explicit, diagnostics);
+  declareAll(declaration.parameters.map((parameter) => parameter.name), diagnostics);
+  for (const name of explicit) extents.set(name.text, symbolExtent(name.text));
+  const frame: Frame = {
+    session, module, declaration, graph: new Graph(), extents, lead: [], locals: new Map(), instance: undefined, sink: diagnostics, calls: new Map(), isOwnCheck: true,
+  };
+  for (const parameter of declaration.parameters)
+    for (const item of parameter.type?.shape ?? [])
+      if (item.kind === "extent") for (const name of namesIn(item.value)) if (!extents.has(name) && !isConstant(name, module)) extents.set(name, symbolExtent(name));
+  const parameters = declaration.parameters.map((syntax) => ({ name: syntax.name.text, type: parameterType(syntax, frame), syntax }));
+  return { explicit: explicit.map((name) => name.text), names: [...extents.keys()], parameters, diagnostics };
+}
+
+function declareAll(names: readonly Name[], diagnostics: Diagnostic[]): void {
+  const seen = new Map<string, Span>();
+  for (const name of names) {
+    const before = seen.get(name.text);
+    if (before) diagnostics.push(diagnose(catalog.duplicateName, name.span, [name.text], { notes: [{ message: "first declared here", span: before }] }));
+    else seen.set(name.text, name.span);
+  }
+}
+
+const isConstant = (name: string, module: Module): boolean => module.names.get(name)?.declaration.kind === "const" && !module.isLibrary;
+
+/** Names in an extent expression, in order. */
+function namesIn(expression: Expression): string[] {
+  switch (expression.kind) {
+    case "name":
+      return [expression.name];
+    case "paren":
+      return namesIn(expression.inner);
+    case "unary":
+      return namesIn(expression.operand);
+    case "binary": {
+      const { first, links } = leftSpine(expression);
+      return [...namesIn(first), ...links.flatMap((link) => namesIn(link.right))];
+    }
+    default:
+      return [];
+  }
+}
+
+function parameterType(syntax: Parameter, frame: Frame): SignatureParameter["type"] {
+  const { type, name } = syntax;
+  if (!type) {
+    frame.sink.push(diagnose(catalog.missingType, name.span, [name.text], { hint: `write ${name.text}: f32[...] for a tensor of any shape` }));
+    return undefined;
+  }
+  if (isCompileTime(type.name.text)) {
+    if (frame.declaration?.kind === "fn" && type.shape === undefined) return { kind: type.name.text };
+    frame.sink.push(diagnose(catalog.compileTimeType, type.span, [type.name.text]));
+    return undefined;
+  }
+  const pattern = readType(type, frame);
+  return pattern && { kind: "tensor", pattern };
+}
+
+/** A written type in a frame: its extents are evaluated there. Undefined after a report. */
+export function readType(type: TypeSyntax, frame: Frame): Pattern | undefined {
+  const dtype = type.name.text;
+  if (isCompileTime(dtype)) {
+    frame.sink.push(diagnose(catalog.compileTimeType, type.name.span, [dtype]));
+    return undefined;
+  }
+  if (!isDType(dtype)) {
+    const hint = nearestHint(dtype, [...dtypes, ...compileTimeTypes]) ?? (/^(float|number|double)/.test(dtype) ? "did you mean 'f32'?" : undefined);
+    frame.sink.push(diagnose(catalog.unknownType, type.name.span, [dtype], { hint: hint ?? `types are ${dtypes.join(", ")}` }));
+    return undefined;
+  }
+  const extents: Extent[] = [];
+  let lead = false;
+  for (const [i, item] of (type.shape ?? []).entries()) {
+    if (item.kind === "ellipsis") {
+      const why = i > 0 ? (lead ? "'...' is written twice in one shape" : "'...' must come first in a shape") : frame.lead === undefined ? "'...' has no meaning here: no parameter's type has it" : undefined;
+      if (why !== undefined) {
+        frame.sink.push(diagnose(catalog.misplacedEllipsis, item.span, [why]));
+        return undefined;
+      }
+      lead = true;
+      continue;
+    }
+    const extent = evaluateExtent(item.value, frame);
+    if (!extent) return undefined;
+    const value = extentValue(extent);
+    if (value !== undefined && value < 1) {
+      frame.sink.push(diagnose(catalog.unknownExtentBinding, item.span, ["an extent", String(value)], { hint: "extents are positive whole numbers" }));
+      return undefined;
+    }
+    extents.push(extent);
+  }
+  return { dtype, lead, extents };
+}
+
+export function printPattern(pattern: Pattern): string {
+  const items = [...(pattern.lead ? ["..."] : []), ...pattern.extents.map((extent) => extent.key)];
+  return items.length === 0 ? pattern.dtype : `${pattern.dtype}[${items.join(", ")}]`;
+}

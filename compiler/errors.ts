@@ -1,0 +1,21 @@
+/**
+ * Errors that are not the user's fault. A user's mistake is a `Diagnostic` (see diagnostics/), never an exception.
+ * Leaf module: it may be imported from everywhere in `compiler/`.
+ */
+
+/** A broken invariant of the compiler itself. `stage` names the pass or module that noticed it. */
+export class InternalError extends Error {
+  readonly stage: string;
+
+  constructor(stage: string, message: string) {
+    super(`${stage}: ${message}`);
+    this.name = "InternalError";
+    this.stage = stage;
+  }
+}
+
+/** Returns `value`, or throws an InternalError when it is absent: the one replacement for a non-null assertion. */
+export function required<T>(value: T | null | undefined, stage: string, what: string): T {
+  if (value === null || value === undefined) throw new InternalError(stage, `${what} is missing`);
+  return value;
+}

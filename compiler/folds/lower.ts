@@ -1,0 +1,77 @@
+/**
+ * Tensor IR to the index-space level: each node becomes one definition (a reduction with an epilogue becomes two). After
+ * this stage no op exists any more, only maps and folds over boxes.
+ */
+import { broadcastIndices } from "../ops/broadcast.ts";
+import { operation } from "../ops/index.ts";
+import { required } from "../errors.ts";
+import { type Extent, extentValue } from "../ir/extent.ts";
+import { functionNodes } from "../ir/traverse.ts";
+import { isLeaf, type TensorFunction, type TensorNode } from "../ir/node.ts";
+import { type Expr, type Expressions, type Range } from "./expression.ts";
+import type { Definition, Program, Source } from "./node.ts";
+
+const isOne = (extent: Extent | undefined): boolean => extent !== undefined && extentValue(extent) === 1;
+
+const axisNames = ["i", "j", "k", "l", "p", "q"];
+
+/** Lowers one entry point. Host tensors that nothing reads stay in `sources`: they are part of the signature. */
+export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
+  const definitions: Definition[] = [];
+  const names = new Map<TensorNode, string>();
+  const sources: Source[] = [
+    ...fn.inputs.map((leaf): Source => ({ name: leaf.name, role: "input", type: leaf.node.type })),
+    ...fn.parameters.map((leaf): Source => ({ name: leaf.path, role: "parameter", type: leaf.node.type })),
+  ];
+  for (const leaf of fn.inputs) names.set(leaf.node, leaf.name);
+  for (const leaf of fn.parameters) names.set(leaf.node, leaf.path);
+  const counts = new Map<string, number>();
+  for (const node of functionNodes(fn)) {
+    if (isLeaf(node)) continue;
+    const count = (counts.get(node.op) ?? 0) + 1;
+    counts.set(node.op, count);
+    const name = `${node.op}.${count}`;
+    names.set(node, name);
+    definitions.push(...lowerNode(node, name, names, e));
+  }
+  const taken = new Set<string>();
+  const outputs = fn.outputs.map((output) => {
+    let definition = required(names.get(output.node), "lower-to-folds", output.name);
+    // A host tensor handed straight through, and the second output of one value, need a copy to write to.
+    if (isLeaf(output.node) || taken.has(definition)) {
+      const copied = copyOf(definition, `copy.${taken.size + 1}`, output.node, e);
+      definitions.push(copied);
+      definition = copied.name;
+    }
+    taken.add(definition);
+    return { name: output.name, definition, type: output.node.type };
+  });
+  return { name: fn.name, sources, definitions, outputs };
+}
+
+function copyOf(source: string, name: string, node: TensorNode, e: Expressions): Definition {
+  const box = node.type.shape.map((extent, axis) => e.range(axisNames[axis] ?? "x", extent));
+  return { name, dtype: node.type.dtype, box, fold: undefined, body: e.load(source, box.map((range) => e.index(range)), node.type.dtype), origin: node.origin };
+}
+
+function lowerNode(node: TensorNode, name: string, names: ReadonlyMap<TensorNode, string>, e: Expressions): Definition[] {
+  const box = node.type.shape.map((extent, axis): Range => e.range(axisNames[axis] ?? "x", extent));
+  const read = (i: number, indices: readonly Expr[]): Expr => {
+    const operand = required(node.inputs[i], "lower-to-folds", `operand ${i} of ${name}`);
+    const source = required(names.get(operand), "lower-to-folds", `name of operand ${i} of ${name}`);
+    const aligned = indices.length === operand.type.shape.length
+      ? indices.map((index, axis) => (isOne(operand.type.shape[axis]) ? e.constant(0, "i32") : index))
+      : broadcastIndices(e, operand.type.shape, indices);
+    return e.load(source, aligned, operand.type.dtype);
+  };
+  const lowered = operation(node.op).lower({ e, node, box, read });
+  const base = { dtype: node.type.dtype, box, origin: node.origin };
+  if (!lowered.epilogue) return [{ ...base, name, fold: lowered.fold, body: lowered.body }];
+  const folded = `${name}.fold`;
+  const outer = box.map((range) => e.range(range.name, range.extent));
+  const atOuter = e.load(folded, outer.map((range) => e.index(range)), node.type.dtype);
+  return [
+    { ...base, name: folded, fold: lowered.fold, body: lowered.body },
+    { ...base, box: outer, name, fold: undefined, body: lowered.epilogue(atOuter) },
+  ];
+}

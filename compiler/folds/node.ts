@@ -1,0 +1,58 @@
+/**
+ * Index-space level: a program of definitions, each a map `v[P] = body` or a fold `v[P] = fold<monoid> over R of body`.
+ * A contraction is a fold of a product; a norm is folds that are broadcast back to their own input. No layer exists here.
+ */
+import type { ExtentTree } from "../ir/extent.ts";
+import type { Origin } from "../ir/node.ts";
+import type { DType, TensorType } from "../ir/types.ts";
+import type { Expr, Range } from "./expression.ts";
+
+/** Associative and commutative, with an identity in f32. */
+export type Monoid = "sum" | "product" | "max" | "min";
+
+export interface Fold {
+  readonly monoid: Monoid;
+  /** R: the ranges folded away. */
+  readonly ranges: readonly Range[];
+}
+
+export interface Definition {
+  readonly name: string;
+  readonly dtype: DType;
+  /** P: one range per axis of the value, outermost first. */
+  readonly box: readonly Range[];
+  readonly fold: Fold | undefined;
+  /** Scalar expression over P and R. */
+  readonly body: Expr;
+  readonly origin: Origin | undefined;
+}
+
+export type SourceRole = "input" | "parameter";
+
+/** A tensor that the host hands in. */
+export interface Source {
+  readonly name: string;
+  readonly role: SourceRole;
+  readonly type: TensorType;
+}
+
+export interface ProgramOutput {
+  /** Name in the model's signature. */
+  readonly name: string;
+  readonly definition: string;
+  readonly type: TensorType;
+}
+
+export interface Program {
+  readonly name: string;
+  readonly sources: readonly Source[];
+  /** Operands before users. */
+  readonly definitions: readonly Definition[];
+  readonly outputs: readonly ProgramOutput[];
+}
+
+export const monoidIdentity: Record<Monoid, number> = { sum: 0, product: 1, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY };
+
+export const monoidInstruction: Record<Monoid, "add" | "mul" | "max" | "min"> = { sum: "add", product: "mul", max: "max", min: "min" };
+
+export type { ExtentTree };

@@ -1,0 +1,74 @@
+/** Which values are worth deciding about: those that a kernel could end at. All other maps are inlined at once. */
+import { type Expressions, loadsOf } from "../folds/expression.ts";
+import { inlineMaps } from "../folds/inline.ts";
+import type { Definition, Program } from "../folds/node.ts";
+import { sameExtent } from "../ir/extent.ts";
+import { contractionShape } from "./contraction-shape.ts";
+import { parameterOnly } from "./rules/defer.ts";
+
+/** Users of each definition, by name. */
+export function usersOf(program: Program): Map<string, Definition[]> {
+  const users = new Map<string, Definition[]>();
+  for (const definition of program.definitions)
+    for (const source of new Set(loadsOf(definition.body).map((load) => load.source))) {
+      const known = users.get(source);
+      if (known) known.push(definition);
+      else users.set(source, [definition]);
+    }
+  return users;
+}
+
+/**
+ * Maps to keep by name: outputs, operands of contractions, and values that branch to different places (a residual
+ * stream). A value all of whose users end in the same kernels anyway, such as the centred row inside a norm, is not one.
+ */
+export function candidateMaps(e: Expressions, program: Program): Set<string> {
+  const byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
+  const users = usersOf(program);
+  const isOutput = new Set(program.outputs.map((output) => output.definition));
+  const fromParameters = parameterOnly(program);
+  const isContraction = (definition: Definition): boolean => definition.fold !== undefined && contractionShape(e, { ...definition, body: inlineMaps(e, definition.body, (name) => byName.get(name)) }) !== undefined;
+  const contractions = new Set(program.definitions.filter(isContraction).map((definition) => definition.name));
+  const candidates = new Set<string>(isOutput);
+  for (const name of contractions)
+    for (const load of loadsOf((byName.get(name) as Definition).body)) {
+      const operand = nontrivial(byName, load.source);
+      if (operand && !operand.fold && !fromParameters(operand.name)) candidates.add(operand.name);
+    }
+  const sinks = new Map<string, string>();
+  for (const definition of [...program.definitions].reverse()) {
+    const found = new Set<string>();
+    if (isOutput.has(definition.name)) found.add(definition.name);
+    const kinds = new Set<string>();
+    for (const user of users.get(definition.name) ?? []) {
+      const reached = contractions.has(user.name) ? user.name : (sinks.get(user.name) ?? "");
+      kinds.add(reached);
+      for (const sink of reached.split("|")) if (sink !== "") found.add(sink);
+    }
+    sinks.set(definition.name, [...found].sort().join("|"));
+    if (kinds.size > 1 && !definition.fold && !fromParameters(definition.name) && loadsOf(definition.body).length > 0) candidates.add(definition.name);
+  }
+  return candidates;
+}
+
+/** A map that only renames indices of another value is decided about there. */
+function nontrivial(byName: ReadonlyMap<string, Definition>, name: string): Definition | undefined {
+  const definition = byName.get(name);
+  if (!definition || definition.fold || definition.body.kind !== "load") return definition;
+  return nontrivial(byName, definition.body.source);
+}
+
+/** Folds that are no contraction, grouped when one needs another over the same rows: a statistic with its pivot. */
+export function foldGroups(e: Expressions, program: Program): Definition[][] {
+  const groups: Definition[][] = [];
+  for (const definition of program.definitions) {
+    if (!definition.fold || contractionShape(e, definition)) continue;
+    const needs = new Set(loadsOf(definition.body).map((load) => load.source));
+    const home = groups.find((group) => group.some((member) => needs.has(member.name) && sameRows(member, definition)));
+    if (home) home.push(definition);
+    else groups.push([definition]);
+  }
+  return groups;
+}
+
+const sameRows = (a: Definition, b: Definition): boolean => a.box.length === b.box.length && a.box.every((range, i) => sameExtent(range.extent, (b.box[i] as (typeof b.box)[number]).extent));

@@ -1,0 +1,191 @@
+/**
+ * The one decision maker: t = launch + max(memory, cache, arithmetic + barriers) / occupancy, per region, from extents and
+ * five constants of the device. unit: microseconds. Names that the host binds later count with an assumed length.
+ */
+import { type Expr, loadsOf, type Range, rangesOf, visit } from "../folds/expression.ts";
+import { type Bindings, bindExtent, type Extent, extentNames, extentValue, productOfExtents } from "../ir/extent.ts";
+import { byteSize, type DType } from "../ir/types.ts";
+import { chooseContractionTile, chooseMapTile, chooseRowTile, workgroupBytes } from "../schedule/choose-tile.ts";
+import type { ContractionTile, MapTile, RowTile } from "../schedule/tile.ts";
+import type { Target } from "../target.ts";
+import type { ContractionRegion, Illegal, Member, Region, RowsRegion, ThreadRegion } from "./region.ts";
+
+export type Tile =
+  | { readonly template: "contraction"; readonly tile: ContractionTile }
+  | { readonly template: "rows"; readonly tile: RowTile }
+  | { readonly template: "elementwise"; readonly tile: MapTile }
+  | { readonly template: "thread" };
+
+export interface RegionCost {
+  readonly tile: Tile;
+  readonly microseconds: number;
+  /** Each tensor once. unit: bytes */
+  readonly bytes: number;
+  readonly flops: number;
+  readonly bound: "launch" | "memory" | "cache" | "arithmetic";
+}
+
+export interface CostContext {
+  readonly target: Target;
+  readonly assume: Bindings;
+  readonly tensorOf: (name: string) => { readonly dtype: DType; readonly shape: readonly Extent[] };
+}
+
+const assumedLength = 64;
+
+export function lengthOf(context: Pick<CostContext, "assume">, extents: readonly Extent[]): number {
+  const product = productOfExtents(extents);
+  const names = Object.fromEntries(extentNames(product).map((name) => [name, context.assume[name] ?? assumedLength]));
+  return extentValue(bindExtent(product, names)) ?? assumedLength;
+}
+
+const lengthOfRanges = (context: CostContext, ranges: readonly Range[]): number => lengthOf(context, ranges.map((range) => range.extent));
+
+/** Arithmetic of one evaluation; transcendental functions count as several. */
+export function operationsIn(expr: Expr): number {
+  let count = 0;
+  visit(expr, (node) => {
+    if (node.kind === "apply" && node.dtype !== "i32") count += node.op === "exp" || node.op === "log" || node.op === "pow" ? 8 : node.op === "div" || node.op === "sqrt" || node.op === "inverse_sqrt" ? 4 : 1;
+  });
+  return count;
+}
+
+/** Tensors that a region reads, with those that it makes itself left out. */
+export function tensorsRead(region: Region): Set<string> {
+  const own = new Set(foldsOf(region).map((member) => member.definition.name));
+  const read = new Set<string>();
+  const add = (expr: Expr): void => {
+    for (const load of loadsOf(expr)) if (!own.has(load.source)) read.add(load.source);
+  };
+  for (const output of region.outputs) add(output.body);
+  for (const member of foldsOf(region)) add(member.body);
+  if (region.template === "contraction") {
+    add(region.shape.left);
+    add(region.shape.right);
+    read.delete(region.definition.name);
+  }
+  return read;
+}
+
+export function foldsOf(region: Region): readonly Member[] {
+  switch (region.template) {
+    case "elementwise":
+      return [];
+    case "rows":
+    case "thread":
+      return region.folds;
+    case "contraction":
+      return [...region.prologue, ...region.ride, ...region.epilogue];
+    default:
+      return region satisfies never;
+  }
+}
+
+export function costOf(region: Region, context: CostContext, lanes: (region: ContractionRegion) => number): RegionCost | Illegal {
+  const { target } = context;
+  const reads = [...tensorsRead(region)];
+  const writes = region.outputs.map((output) => output.definition.name);
+  if (reads.length + writes.length > target.limits.storageBuffers) return { illegal: `binding limit: ${reads.length + writes.length} buffers, the device has ${target.limits.storageBuffers}` };
+  const bytes = [...reads, ...writes].reduce((sum, name) => sum + bytesOf(context, name), 0);
+  const work = workOf(region, context, lanes);
+  if ("illegal" in work) return work;
+  const { cost } = target;
+  const occupancy = Math.min(1, work.invocations / (cost.parallelWorkgroups * 64));
+  const memory = bytes / cost.gigabytesPerSecond / 1e3;
+  const cache = work.cacheBytes / cost.cacheGigabytesPerSecond / 1e3;
+  const arithmetic = work.flops / cost.gigaflopsPerSecond / 1e3 + (work.barriers * cost.barrierNanoseconds) / 1e3;
+  const busy = Math.max(memory, cache / occupancy, arithmetic / occupancy);
+  const bound = cost.launchMicroseconds > busy ? "launch" : busy === memory ? "memory" : busy === cache / occupancy ? "cache" : "arithmetic";
+  return { tile: work.tile, microseconds: cost.launchMicroseconds + busy, bytes, flops: work.flops, bound };
+}
+
+function bytesOf(context: CostContext, name: string): number {
+  const { dtype, shape } = context.tensorOf(name);
+  return lengthOf(context, shape) * byteSize(dtype);
+}
+
+interface Work {
+  readonly tile: Tile;
+  readonly flops: number;
+  readonly cacheBytes: number;
+  readonly invocations: number;
+  /** Barrier crossings, summed over invocations. */
+  readonly barriers: number;
+}
+
+function workOf(region: Region, context: CostContext, lanes: (region: ContractionRegion) => number): Work | Illegal {
+  switch (region.template) {
+    case "elementwise": {
+      const tile = chooseMapTile(context.target);
+      const elements = lengthOfRanges(context, region.outputs[0]?.box ?? []);
+      const flops = region.outputs.reduce((sum, output) => sum + operationsIn(output.body) * elements, 0);
+      return { tile: { template: "elementwise", tile }, flops, cacheBytes: 0, invocations: elements, barriers: 0 };
+    }
+    case "rows":
+      return rowsWork(region, context);
+    case "contraction":
+      return contractionWork(region, context, lanes(region));
+    case "thread":
+      return threadWork(region, context);
+    default:
+      return region satisfies never;
+  }
+}
+
+function rowsWork(region: RowsRegion, context: CostContext): Work {
+  const tile = chooseRowTile(region, context.target);
+  const rows = lengthOfRanges(context, region.rows);
+  const perRow = region.folds.map((member) => lengthOfRanges(context, member.ranges) * (operationsIn(member.body) + 1));
+  const outputs = region.outputs.map((output) => lengthOfRanges(context, output.box.filter((range) => !region.rows.includes(range))) * operationsIn(output.body));
+  const passes = region.folds.map((member) => loadsOf(member.body).length * lengthOfRanges(context, member.ranges) * 4);
+  const levels = new Set(region.folds.map((member) => loadsOf(member.body).filter((load) => region.folds.some((other) => other.definition.name === load.source)).length)).size;
+  const barriers = tile.lanes === 1 ? 0 : levels * 3;
+  return {
+    tile: { template: "rows", tile }, flops: rows * sum([...perRow, ...outputs]), cacheBytes: rows * sum(passes),
+    invocations: rows * tile.lanes, barriers: barriers * rows * tile.lanes,
+  };
+}
+
+function contractionWork(region: ContractionRegion, context: CostContext, lanes: number): Work | Illegal {
+  const tile = chooseContractionTile(region, lanes, context.target);
+  if (!tile) return { illegal: "row exceeds workgroup: whole rows of the product do not fit its registers" };
+  const bytes = workgroupBytes(region, tile, lanes);
+  if (bytes > context.target.limits.workgroupBytes) return { illegal: `row exceeds workgroup: ${bytes} bytes of workgroup memory, the device has ${context.target.limits.workgroupBytes}` };
+  const { shape } = region;
+  const [batch, rows, columns, inner] = [shape.batch, shape.rows, shape.columns, shape.inner].map((ranges) => lengthOfRanges(context, ranges)) as [number, number, number, number];
+  const tileRows = tile.threadsY * tile.rowsPerThread;
+  const tileColumns = tile.threadsX * tile.columnGroups * lanes;
+  const [across, down] = [Math.ceil(columns / tileColumns), Math.ceil(rows / tileRows)];
+  const paddedRows = down * tileRows;
+  const paddedColumns = across * tileColumns;
+  const threads = tile.threadsX * tile.threadsY;
+  const workgroups = batch * across * down;
+  const ridden = region.ride.reduce((total, member) => total + operationsIn(member.body) + 1, 0);
+  const main = 2 * paddedRows * paddedColumns * inner + across * paddedRows * inner * (operationsIn(shape.left) + ridden) + down * columns * inner * operationsIn(shape.right);
+  const prologue = across * paddedRows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges) * (operationsIn(member.body) + 1)));
+  const after = paddedRows * columns * (sum(region.epilogue.map((member) => operationsIn(member.body) + 1)) + sum(region.outputs.map((output) => operationsIn(output.body))));
+  const reads = across * rows * inner * loadsAlong(shape.left, shape.inner) + down * columns * inner * loadsAlong(shape.right, shape.inner) + across * rows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges)));
+  const crossings = 2 * Math.ceil(inner / tile.innerBlock) + 3 * levelCount(region.prologue) + (region.prologue.length > 0 ? 1 : 0) + (region.ride.length > 0 ? 3 : 0) + 3 * levelCount(region.epilogue);
+  return {
+    tile: { template: "contraction", tile }, flops: batch * (main + prologue + after), cacheBytes: 4 * batch * reads,
+    invocations: threads * workgroups, barriers: crossings * threads * workgroups,
+  };
+}
+
+const loadsAlong = (expr: Expr, ranges: readonly Range[]): number => loadsOf(expr).filter((load) => ranges.some((range) => rangesOf(load).has(range))).length;
+
+/** Length of the longest chain of folds that need each other. */
+function levelCount(members: readonly Member[]): number {
+  const level = new Map<string, number>();
+  for (const member of members) level.set(member.definition.name, 1 + Math.max(0, ...loadsOf(member.body).map((load) => level.get(load.source) ?? 0)));
+  return Math.max(0, ...level.values());
+}
+
+function threadWork(region: ThreadRegion, context: CostContext): Work {
+  const elements = lengthOfRanges(context, region.outputs[0]?.box ?? []);
+  const perElement = sum(region.folds.map((member) => lengthOfRanges(context, member.ranges) * (operationsIn(member.body) + 1 + loadsOf(member.body).length))) + sum(region.outputs.map((output) => operationsIn(output.body)));
+  const reads = sum(region.folds.map((member) => lengthOfRanges(context, member.ranges) * loadsOf(member.body).length));
+  return { tile: { template: "thread" }, flops: elements * perElement, cacheBytes: elements * reads * 4, invocations: elements, barriers: 0 };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

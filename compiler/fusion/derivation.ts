@@ -1,0 +1,49 @@
+/** The derivation of one kernel: which rules put which parts of the program into it, told from its region. */
+import { loadsOf } from "../folds/expression.ts";
+import { foldsOf } from "./cost.ts";
+import type { Region } from "./region.ts";
+import type { Application } from "./rules/rule.ts";
+
+/** `applied`: the algebraic rules of the whole program; those that concern the region's values come first. */
+export function derivationOf(region: Region, applied: readonly Application[]): Application[] {
+  const own = new Set([...region.outputs.map((output) => output.definition.name), ...foldsOf(region).map((member) => member.definition.name)]);
+  if (region.template === "contraction") own.add(region.definition.name);
+  const read = new Set([...region.outputs.map((output) => output.body), ...foldsOf(region).map((member) => member.body)].flatMap(loadsOf).map((load) => load.source));
+  const algebra = applied.filter((application) => application.subjects.some((subject) => own.has(subject) || read.has(subject)));
+  return [...algebra, ...placementRules(region)];
+}
+
+const application = (rule: string, subjects: readonly string[], ...conditions: readonly string[]): Application => ({
+  rule, class: rule.startsWith("R8") ? "reassociated" : "exact", subjects, conditions,
+});
+
+function placementRules(region: Region): Application[] {
+  const outputs = region.outputs.map((output) => output.definition.name);
+  const rules: Application[] = [];
+  const inlined = region.outputs.some((output) => output.body.kind !== "load") || (region.template === "contraction" && (region.shape.left.kind !== "load" || region.shape.right.kind !== "load"));
+  if (inlined) rules.push(application("R1 inline map", outputs, "a map is recomputed where it is read"));
+  if (region.outputs.length > 1) rules.push(application("R5 several outputs", outputs, "equal rows"));
+  switch (region.template) {
+    case "elementwise":
+      break;
+    case "rows":
+    case "thread":
+      if (region.folds.length > 1) rules.push(application("R4 share a pass", names(region.folds), "equal boxes after renaming"));
+      rules.push(application("R10 own the row", names(region.folds), region.template === "rows" ? "one team of invocations has the whole row" : "one invocation folds the row serially"));
+      if (region.template === "rows") rules.push(application("R8 split and merge", names(region.folds), "the monoids are associative; lanes merge in a fixed order"));
+      break;
+    case "contraction":
+      rules.push(application("R8 split and merge", [region.definition.name], "the sum over the contracted axis runs block by block, in order"));
+      if (region.shape.left.kind !== "load") rules.push(application("R2 inline into fold", [region.definition.name], "the left operand is made while it is staged, once per tile of columns"));
+      if (region.prologue.length > 0) rules.push(application("R10 own the row (prologue)", names(region.prologue), "every workgroup reads whole rows of the left operand"));
+      if (region.ride.length > 0) rules.push(application("R4 ride", names(region.ride), "same contracted axis; read only after the loop"));
+      if (region.epilogue.length > 0) rules.push(application("R10 own the row (epilogue)", names(region.epilogue), "the workgroup holds whole rows of the product in registers"));
+      if (region.outputs.some((output) => output.definition.name !== region.definition.name)) rules.push(application("R3 epilogue", outputs, "the map has the product's own box"));
+      break;
+    default:
+      return region satisfies never;
+  }
+  return rules;
+}
+
+const names = (members: readonly { readonly definition: { readonly name: string } }[]): string[] => members.map((member) => member.definition.name);

@@ -1,0 +1,183 @@
+/**
+ * Extents: the symbolic length of an axis, kept as a canonical polynomial over extent names so that `4*H`, `H*4` and
+ * `H + 3*H` are the same extent. A quotient that does not divide exactly is an opaque atom.
+ */
+
+/** coefficient times the product of the atoms (sorted, with repetition). */
+interface Term {
+  readonly coefficient: number;
+  readonly atoms: readonly Atom[];
+}
+
+interface Atom {
+  readonly key: string;
+  /** Absent for a plain name; for a quotient that stays: floor(numerator / denominator). */
+  readonly quotient?: { readonly numerator: Extent; readonly denominator: Extent };
+}
+
+export interface Extent {
+  /** Canonical text: equal extents have equal keys, and `parseExtent(key)` gives the extent back. */
+  readonly key: string;
+  readonly terms: readonly Term[];
+}
+
+export type Bindings = Readonly<Record<string, number>>;
+
+const termKey = (atoms: readonly Atom[]): string => atoms.map((atom) => atom.key).join("*");
+
+function fromTerms(terms: readonly Term[]): Extent {
+  const byKey = new Map<string, Term>();
+  for (const term of terms) {
+    const atoms = [...term.atoms].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    const key = termKey(atoms);
+    const before = byKey.get(key);
+    byKey.set(key, { coefficient: (before?.coefficient ?? 0) + term.coefficient, atoms });
+  }
+  const kept = [...byKey.entries()].filter(([, term]) => term.coefficient !== 0);
+  kept.sort(([a, x], [b, y]) => y.atoms.length - x.atoms.length || (a < b ? -1 : 1));
+  const key = kept
+    .map(([name, term], i) => {
+      const size = Math.abs(term.coefficient);
+      const text = name === "" ? `${size}` : size === 1 ? name : `${size}*${name}`;
+      return i === 0 ? (term.coefficient < 0 ? `-${text}` : text) : term.coefficient < 0 ? ` - ${text}` : ` + ${text}`;
+    })
+    .join("");
+  return { key: key === "" ? "0" : key, terms: kept.map(([, term]) => term) };
+}
+
+export const constantExtent = (value: number): Extent => fromTerms([{ coefficient: value, atoms: [] }]);
+
+export const symbolExtent = (name: string): Extent => fromTerms([{ coefficient: 1, atoms: [{ key: name }] }]);
+
+export const addExtents = (a: Extent, b: Extent): Extent => fromTerms([...a.terms, ...b.terms]);
+
+export const negateExtent = (a: Extent): Extent =>
+  fromTerms(a.terms.map((term) => ({ ...term, coefficient: -term.coefficient })));
+
+export const subtractExtents = (a: Extent, b: Extent): Extent => addExtents(a, negateExtent(b));
+
+export const multiplyExtents = (a: Extent, b: Extent): Extent =>
+  fromTerms(
+    a.terms.flatMap((x) =>
+      b.terms.map((y) => ({ coefficient: x.coefficient * y.coefficient, atoms: [...x.atoms, ...y.atoms] })),
+    ),
+  );
+
+export const productOfExtents = (extents: readonly Extent[]): Extent =>
+  extents.reduce(multiplyExtents, constantExtent(1));
+
+/** a / b, exact when every term of `a` is divisible by a one-term `b`; else the opaque floor quotient. */
+export function divideExtents(a: Extent, b: Extent): Extent {
+  const known = [extentValue(a), extentValue(b)] as const;
+  if (known[0] !== undefined && known[1] !== undefined && known[1] !== 0)
+    return constantExtent(Math.floor(known[0] / known[1]));
+  if (a.key === b.key) return constantExtent(1);
+  const divisor = b.terms.length === 1 ? b.terms[0] : undefined;
+  if (divisor) {
+    const quotients = a.terms.map((term) => divideTerm(term, divisor));
+    if (quotients.every((term) => term !== undefined)) return fromTerms(quotients as Term[]);
+  }
+  return fromTerms([
+    { coefficient: 1, atoms: [{ key: `((${a.key})/(${b.key}))`, quotient: { numerator: a, denominator: b } }] },
+  ]);
+}
+
+function divideTerm(term: Term, divisor: Term): Term | undefined {
+  if (term.coefficient % divisor.coefficient !== 0) return undefined;
+  const atoms = [...term.atoms];
+  for (const atom of divisor.atoms) {
+    const at = atoms.findIndex((candidate) => candidate.key === atom.key);
+    if (at < 0) return undefined;
+    atoms.splice(at, 1);
+  }
+  return { coefficient: term.coefficient / divisor.coefficient, atoms };
+}
+
+/** The number an extent stands for, when it holds no name. */
+export function extentValue(extent: Extent): number | undefined {
+  if (extent.terms.length === 0) return 0;
+  const only = extent.terms[0];
+  return extent.terms.length === 1 && only && only.atoms.length === 0 ? only.coefficient : undefined;
+}
+
+export const sameExtent = (a: Extent, b: Extent): boolean => a.key === b.key;
+
+/** Names that an extent depends on, sorted. */
+export function extentNames(extent: Extent): string[] {
+  const names = new Set<string>();
+  for (const term of extent.terms)
+    for (const atom of term.atoms)
+      if (atom.quotient)
+        for (const part of [atom.quotient.numerator, atom.quotient.denominator])
+          for (const name of extentNames(part)) names.add(name);
+      else names.add(atom.key);
+  return [...names].sort();
+}
+
+/** Replaces names by extents; names without an entry stay. */
+export function substituteExtent(extent: Extent, by: ReadonlyMap<string, Extent>): Extent {
+  let sum = constantExtent(0);
+  for (const term of extent.terms) {
+    let product = constantExtent(term.coefficient);
+    for (const atom of term.atoms)
+      product = multiplyExtents(
+        product,
+        atom.quotient
+          ? divideExtents(substituteExtent(atom.quotient.numerator, by), substituteExtent(atom.quotient.denominator, by))
+          : (by.get(atom.key) ?? symbolExtent(atom.key)),
+      );
+    sum = addExtents(sum, product);
+  }
+  return sum;
+}
+
+export function bindExtent(extent: Extent, bindings: Bindings): Extent {
+  return substituteExtent(extent, new Map(Object.entries(bindings).map(([name, value]) => [name, constantExtent(value)])));
+}
+
+/** The extent as a tree of +, * and / over numbers and names, for printers and for the runtime. */
+export type ExtentTree = number | string | readonly ["+" | "*" | "/", ExtentTree, ExtentTree];
+
+export function extentTree(extent: Extent): ExtentTree {
+  const value = extentValue(extent);
+  if (value !== undefined) return value;
+  const terms = extent.terms.map((term): ExtentTree => {
+    const factors: ExtentTree[] = term.atoms.map((atom) =>
+      atom.quotient ? ["/", extentTree(atom.quotient.numerator), extentTree(atom.quotient.denominator)] : atom.key,
+    );
+    if (term.coefficient !== 1 || factors.length === 0) factors.unshift(term.coefficient);
+    return factors.reduce((left, right) => ["*", left, right] as const);
+  });
+  return terms.reduce((left, right) => ["+", left, right] as const);
+}
+
+/** Parses the key form: names, numbers, + - * / and parentheses. Throws SyntaxError; used for IR text, not for user text. */
+export function parseExtent(text: string): Extent {
+  const tokens = text.match(/[A-Za-z_][A-Za-z0-9_.]*|\d+|[-+*/()]/g) ?? [];
+  let at = 0;
+  const sum = (): Extent => {
+    let left = tokens[at] === "-" ? (at++, negateExtent(product())) : product();
+    while (tokens[at] === "+" || tokens[at] === "-") left = tokens[at++] === "+" ? addExtents(left, product()) : subtractExtents(left, product());
+    return left;
+  };
+  const product = (): Extent => {
+    let left = atom();
+    while (tokens[at] === "*" || tokens[at] === "/") left = tokens[at++] === "*" ? multiplyExtents(left, atom()) : divideExtents(left, atom());
+    return left;
+  };
+  const atom = (): Extent => {
+    const token = tokens[at++];
+    if (token === undefined) throw new SyntaxError(`extent '${text}' ends early`);
+    if (token === "(") {
+      const inner = sum();
+      if (tokens[at++] !== ")") throw new SyntaxError(`extent '${text}' lacks ')'`);
+      return inner;
+    }
+    if (/^\d/.test(token)) return constantExtent(Number(token));
+    if (/^[A-Za-z_]/.test(token)) return symbolExtent(token);
+    throw new SyntaxError(`unexpected '${token}' in extent '${text}'`);
+  };
+  const result = sum();
+  if (at !== tokens.length) throw new SyntaxError(`unexpected '${tokens[at]}' in extent '${text}'`);
+  return result;
+}

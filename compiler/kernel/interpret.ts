@@ -1,0 +1,66 @@
+/**
+ * Runs a kernel on the CPU, for tests and for the numeric checker: slow, and strict where devices are lenient. f32
+ * arithmetic is rounded after every operation; an access out of bounds, a read of workgroup memory that nobody wrote,
+ * a data race between two barriers and a barrier that not all reach are errors with names and numbers in them.
+ * Invocations of a workgroup run in turn, each up to its next barrier.
+ */
+import type { Kernel } from "./node.ts";
+import { compileBody, type Frame, type Machine } from "./interpret-statement.ts";
+import { evaluateExtent } from "./numbers.ts";
+import { required } from "../errors.ts";
+import { SharedMemory } from "./shared-memory.ts";
+
+export type BufferData = Float32Array | Int32Array | Uint32Array;
+
+/** What a kernel did that no device may be asked to do. */
+export class KernelFault extends Error {
+  constructor(kernel: string, message: string) {
+    super(`kernel ${kernel}: ${message}`);
+    this.name = "KernelFault";
+  }
+}
+
+/** All invocations of one workgroup: in turn to the next barrier, until all are done. */
+function runWorkgroup(machine: Machine, frames: readonly Frame[], start: (frame: Frame) => Generator<string, void>): void {
+  const running = frames.map(start);
+  for (;;) {
+    const stops = running.map((invocation, i) => {
+      machine.shared.invocation = i;
+      const step = invocation.next();
+      return step.done ? "the end" : step.value;
+    });
+    const [first] = stops;
+    const other = stops.findIndex((stop) => stop !== first);
+    if (other >= 0) throw machine.fault(`invocation 0 waits at ${first}, invocation ${other} at ${stops[other]}`);
+    if (first === "the end" || first === undefined) return;
+    machine.shared.passBarrier();
+  }
+}
+
+/**
+ * Executes `kernel` over `buffers`, in place; `bindings` are the extents. A buffer must have exactly its declared
+ * length. f16 buffers are Float32Arrays that hold half-precision numbers; bool buffers hold 0 and 1.
+ * throws: KernelFault
+ */
+export function interpret(kernel: Kernel, buffers: Readonly<Record<string, BufferData>>, bindings: Readonly<Record<string, number>> = {}): void {
+  const fault = (message: string): KernelFault => new KernelFault(kernel.name, message);
+  const shared = new SharedMemory(kernel.workgroupArrays, fault);
+  const memory = new Map<string, BufferData>();
+  for (const buffer of kernel.buffers) {
+    const data = required(buffers[buffer.name], "interpret", `buffer '${buffer.name}' of ${kernel.name}`);
+    const length = evaluateExtent(buffer.length, bindings);
+    if (data.length !== length) throw fault(`buffer '${buffer.name}' has ${data.length} elements, declared ${length}`);
+    memory.set(buffer.name, data);
+  }
+  const machine: Machine = { kernel, bindings, memory, shared, fault };
+  const { start, slots } = compileBody(machine);
+  const [columns, rows, layers] = kernel.grid.map((axis) => evaluateExtent(axis, bindings));
+  const grid = [columns ?? 1, rows ?? 1, layers ?? 1] as const;
+  for (let z = 0; z < grid[2]; z++)
+    for (let y = 0; y < grid[1]; y++)
+      for (let x = 0; x < grid[0]; x++) {
+        shared.forget();
+        const frames = Array.from({ length: kernel.workgroupSize }, (_, thread): Frame => ({ values: new Array(slots), arrays: new Array(slots), x, y, z, thread }));
+        runWorkgroup(machine, frames, start);
+      }
+}

@@ -1,0 +1,18 @@
+/** The registry: every op by name. Derived from the family modules; nothing else lists ops. */
+import { InternalError } from "../errors.ts";
+import { contractionOps } from "./contraction.ts";
+import type { Op } from "./define.ts";
+import { elementwiseOps } from "./elementwise.ts";
+import { leafOps } from "./leaf.ts";
+import { movementOps } from "./movement.ts";
+import { reductionOps } from "./reduction.ts";
+
+export const operations: ReadonlyMap<string, Op> = new Map(
+  [...leafOps, ...elementwiseOps, ...reductionOps, ...contractionOps, ...movementOps].map((op) => [op.name, op]),
+);
+
+export function operation(name: string): Op {
+  const op = operations.get(name);
+  if (!op) throw new InternalError("ops", `no record named '${name}'`);
+  return op;
+}

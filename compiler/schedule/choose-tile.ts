@@ -1,0 +1,70 @@
+/** Tile shapes for a region: a small table scored by the extents, the device's limits and its price of a barrier. */
+import { type ContractionRegion, type RowsRegion } from "../fusion/region.ts";
+import { type Extent, extentValue, productOfExtents } from "../ir/extent.ts";
+import type { Target } from "../target.ts";
+import type { ContractionTile, MapTile, RowTile } from "./tile.ts";
+
+const valueOf = (extents: readonly Extent[]): number | undefined => extentValue(productOfExtents(extents));
+
+const powerOfTwoUpTo = (value: number, most: number): number => {
+  let power = 1;
+  while (power * 2 <= value && power * 2 <= most) power *= 2;
+  return power;
+};
+
+/** A barrier is a coroutine switch for each invocation on a software adapter; there, fewer and serial is better. */
+const barriersAreDear = (target: Target): boolean => target.cost.barrierNanoseconds > 20;
+
+export function chooseRowTile(region: RowsRegion, target: Target): RowTile {
+  const length = Math.max(1, ...region.folds.map((member) => valueOf(member.ranges.map((range) => range.extent)) ?? 1024));
+  const most = Math.min(64, target.limits.workgroupInvocations);
+  if (barriersAreDear(target)) return { rowsPerGroup: 4, lanes: 1 };
+  const lanes = powerOfTwoUpTo(Math.max(1, Math.floor(length / 8)), most);
+  return { lanes, rowsPerGroup: Math.max(1, Math.min(8, Math.floor(most / lanes))) };
+}
+
+export const chooseMapTile = (target: Target): MapTile => ({ threads: Math.min(64, target.limits.workgroupInvocations) });
+
+/** Accumulators of one invocation, in scalars, that stay in registers. */
+const registerBudget = 128;
+
+/** `undefined`: whole rows do not fit one workgroup. */
+export function chooseContractionTile(region: ContractionRegion, lanes: number, target: Target): ContractionTile | undefined {
+  const { shape } = region;
+  const rows = valueOf(shape.rows.map((range) => range.extent));
+  const columns = valueOf(shape.columns.map((range) => range.extent));
+  const inner = valueOf(shape.inner.map((range) => range.extent)) ?? 1024;
+  const innerBlock = inner > 8 ? 16 : inner > 4 ? 8 : 4;
+  const most = Math.min(64, target.limits.workgroupInvocations);
+  if (region.epilogue.length > 0) {
+    if (columns === undefined) return undefined;
+    const groups = Math.ceil(columns / lanes);
+    // Staging a row of the left tile takes up to 16 invocations.
+    const threadsX = Math.max(16, powerOfTwoUpTo(groups, most));
+    const columnGroups = Math.ceil(groups / threadsX);
+    const fit = Math.floor(registerBudget / (columnGroups * lanes));
+    if (fit < 1) return undefined;
+    return { threadsX, threadsY: 1, rowsPerThread: Math.min(8, powerOfTwoUpTo(fit, 8), rowsWorthwhile(rows)), columnGroups, innerBlock };
+  }
+  if (rows !== undefined && rows <= 4) {
+    const threadsX = most;
+    return { threadsX, threadsY: 1, rowsPerThread: Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 4)), columnGroups: 1, innerBlock };
+  }
+  if (!barriersAreDear(target) && target.limits.workgroupInvocations >= 256 && lanes === 4 && (rows ?? 64) >= 64 && (columns ?? 64) >= 64)
+    return { threadsX: 16, threadsY: 16, rowsPerThread: 4, columnGroups: 1, innerBlock };
+  const threadsX = Math.min(8, Math.max(4, powerOfTwoUpTo(Math.ceil((columns ?? 64) / lanes), 8)));
+  const threadsY = Math.max(1, Math.floor(most / threadsX / (barriersAreDear(target) ? 2 : 1)));
+  return { threadsX, threadsY: powerOfTwoUpTo(threadsY, 16), rowsPerThread: 4, columnGroups: lanes === 4 ? (barriersAreDear(target) ? 2 : 1) : 4, innerBlock: barriersAreDear(target) && inner >= 32 ? 32 : innerBlock };
+}
+
+const rowsWorthwhile = (rows: number | undefined): number => (rows === undefined ? 8 : Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 8)));
+
+/** unit: bytes of workgroup memory that the tile takes, statistics included. */
+export function workgroupBytes(region: ContractionRegion, tile: ContractionTile, lanes: number): number {
+  const tileRows = tile.threadsY * tile.rowsPerThread;
+  const left = tileRows * tile.innerBlock;
+  const right = tile.threadsY > 1 ? tile.innerBlock * tile.threadsX * tile.columnGroups * lanes : 0;
+  const prologue = region.prologue.length * (tile.threadsX * tile.threadsY + tileRows) + (region.prologue.length > 0 ? 4 * tileRows : 0);
+  const epilogue = region.epilogue.length * (tileRows * tile.threadsX + tileRows);
+  return 4 * (left + right + prologue + epilogue);
+}

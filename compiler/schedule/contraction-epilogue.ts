@@ -1,0 +1,118 @@
+/** The end of a contraction kernel: folds along whole rows of the product where the workgroup owns them, then the stores. */
+import type { Expr } from "../folds/expression.ts";
+import { extentValue } from "../ir/extent.ts";
+import * as k from "../kernel/build.ts";
+import type { Expression } from "../kernel/node.ts";
+import { clamped, type ContractionState } from "./contraction-state.ts";
+import { emitElement, emitStore, type ElementScope } from "./element.ts";
+import { knownParts, lastPart, levelsOf, sourcesAt } from "./row-folds.ts";
+import { identityOf, merge, mergeAcross, mergeLanes, type Part } from "./statistics.ts";
+
+export function emitContractionEpilogue(state: ContractionState, values: readonly (readonly Expression[])[]): void {
+  for (const level of levelsOf(state.flat.region.epilogue)) emitLevel(state, level, values);
+  emitStores(state, values);
+}
+
+const localRow = (state: ContractionState, i: number): Expression => k.add(k.mul(state.threadY, k.int(state.tile.rowsPerThread)), k.int(i));
+
+const columnAt = (state: ContractionState, j: number): Expression =>
+  k.add(state.firstColumn, k.mul(k.add(state.threadX, k.int(j * state.tile.threadsX)), k.int(state.lanes)));
+
+function rowScope(state: ContractionState, i: number, raw: Expression): ElementScope {
+  const { writer, flat, tile } = state;
+  const row = clamped(writer, raw, flat.row.extent, tile.threadsY * tile.rowsPerThread);
+  return { writer, counters: new Map([[flat.row, row], [flat.batch, state.batchIndex]]), sources: sourcesAt(state.statistics, localRow(state, i)) };
+}
+
+/** The scope of column group j, with the product's value in place of loads of it. */
+function columnScope(state: ContractionState, scope: ElementScope, j: number, value: Expression, known: ReadonlyMap<Expr, Expression>): ElementScope {
+  const { flat, lanes, tile } = state;
+  const column = clamped(state.writer, columnAt(state, j), flat.column.extent, tile.threadsX * tile.columnGroups * lanes, lanes);
+  return {
+    ...scope, known, vector: { range: flat.column, lanes },
+    counters: new Map([...scope.counters, [flat.column, column]]),
+    sources: new Map([...(scope.sources ?? []), [flat.region.definition.name, value]]),
+  };
+}
+
+function emitLevel(state: ContractionState, level: ContractionState["flat"]["region"]["epilogue"], values: readonly (readonly Expression[])[]): void {
+  const { writer, flat, tile, lanes } = state;
+  writer.comment(`fold ${level.map((member) => member.definition.name).join(", ")} along the rows of the product`);
+  const product = flat.region.definition.name;
+  const isProduct = (expr: Expr): boolean => expr.kind === "load" && expr.source === product;
+  const parts: Part[] = level.map((member) => ({ name: lastPart(member.definition.name), monoid: member.definition.fold?.monoid ?? "sum", dtype: member.definition.dtype, partials: [] }));
+  const partials: Expression[][] = level.map(() => []);
+  for (let i = 0; i < tile.rowsPerThread; i++) {
+    const scope = rowScope(state, i, k.add(state.firstRow, localRow(state, i)));
+    const bodies = level.map((member) => flat.flattening.apply(member.body));
+    const known = knownParts(scope, bodies, new Set([flat.column]), isProduct);
+    level.forEach((member, at) => {
+      const part = parts[at] as Part;
+      const start = identityOf(part.monoid, part.dtype);
+      let total: Expression | undefined;
+      for (let j = 0; j < tile.columnGroups; j++) {
+        const value = (values[i] as readonly Expression[])[j] as Expression;
+        const emitted = emitElement(columnScope(state, scope, j, value, known), bodies[at] as Expr);
+        const wide = emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes);
+        const kept = inside(state, j, member.limit, wide, start);
+        total = writer.let("running", total ? merge(part.monoid, total, kept) : kept);
+      }
+      (partials[at] as Expression[]).push(writer.let("partial", mergeLanes(part.monoid, total ?? start)));
+    });
+  }
+  const team = { rows: Array.from({ length: tile.rowsPerThread }, (_, i) => localRow(state, i)), rowCount: tile.threadsY * tile.rowsPerThread, lane: state.threadX, lanes: tile.threadsX };
+  mergeAcross(writer, team, parts.map((part, at) => ({ ...part, partials: partials[at] as Expression[] }))).forEach((read, at) => {
+    state.statistics.set((level[at] as (typeof level)[number]).definition.name, read);
+  });
+}
+
+/** `value` where its column exists and lies before `limit`, else the monoid's identity. */
+function inside(state: ContractionState, j: number, limit: number | undefined, value: Expression, identity: Expression): Expression {
+  const { writer, flat, tile, lanes } = state;
+  const width = extentValue(flat.column.extent);
+  const tileColumns = tile.threadsX * tile.columnGroups * lanes;
+  if (limit === undefined && width === tileColumns) return value;
+  const end = limit === undefined ? writer.extent(flat.column.extent) : k.int(limit);
+  const fill = lanes === 1 ? identity : k.splat(identity, lanes);
+  // A limit that is a multiple of the lanes never cuts through a group.
+  if (limit === undefined || limit % lanes === 0) {
+    const kept = k.lt(columnAt(state, j), end);
+    return k.select(lanes === 1 ? kept : k.splat(kept, lanes), value, fill);
+  }
+  const keeps = Array.from({ length: lanes }, (_, lane) => k.lt(k.add(columnAt(state, j), k.int(lane)), end));
+  return k.select(k.vector(...(keeps as [Expression, ...Expression[]])), value, fill);
+}
+
+function emitStores(state: ContractionState, values: readonly (readonly Expression[])[]): void {
+  const { writer, flat, tile } = state;
+  const { region } = flat;
+  const output = region.outputs[0];
+  if (!output) return;
+  const body = flat.flattening.apply(output.body);
+  const offset = flat.flattening.offset(output.box);
+  const product = region.definition.name;
+  const isProduct = (expr: Expr): boolean => expr.kind === "load" && expr.source === product;
+  writer.comment(`store ${output.definition.name}`);
+  for (let i = 0; i < tile.rowsPerThread; i++) {
+    const raw = k.add(state.firstRow, localRow(state, i));
+    const rows = extentValue(flat.row.extent);
+    const guard = rows !== undefined && rows % (tile.threadsY * tile.rowsPerThread) === 0 ? k.truth(true) : k.lt(raw, writer.extent(flat.row.extent));
+    writer.if(guard, () => {
+      const scope = rowScope(state, i, raw);
+      const exact: ElementScope = { ...scope, counters: new Map([...scope.counters, [flat.row, raw]]) };
+      const known = knownParts(exact, [body], new Set([flat.column]), isProduct);
+      for (let j = 0; j < tile.columnGroups; j++) {
+        const width = extentValue(flat.column.extent);
+        const column = columnAt(state, j);
+        const inTile = width !== undefined && width % (tile.threadsX * tile.columnGroups * state.lanes) === 0;
+        writer.if(inTile ? k.truth(true) : k.lt(column, writer.extent(flat.column.extent)), () => {
+          const value = (values[i] as readonly Expression[])[j] as Expression;
+          const inner = columnScope(state, exact, j, value, known);
+          const at: ElementScope = { ...inner, counters: new Map([...inner.counters, [flat.column, column]]) };
+          emitStore(at, output.definition.name, offset, emitElement(at, body));
+        });
+      }
+    });
+  }
+}
+

@@ -1,0 +1,24 @@
+/** A region and its tile as a kernel: the templates by name. */
+import { InternalError } from "../errors.ts";
+import type { Expressions } from "../folds/expression.ts";
+import type { Tile } from "../fusion/cost.ts";
+import type { ContractionRegion, Region } from "../fusion/region.ts";
+import { columnLanes, flattenContraction, scheduleContraction } from "./contraction.ts";
+import { type BoundKernel, KernelWriter, type TensorInfo } from "./kernel-writer.ts";
+import { scheduleMap, scheduleRows } from "./rows.ts";
+import { scheduleThread } from "./thread.ts";
+
+export function scheduleRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo): BoundKernel {
+  const writer = new KernelWriter(e, tensorOf);
+  if (region.template === "contraction" && tile.template === "contraction") return scheduleContraction(writer, flattenContraction(writer, region), tile.tile, name);
+  if (region.template === "rows" && tile.template === "rows") return scheduleRows(writer, region, tile.tile, name);
+  if (region.template === "elementwise" && tile.template === "elementwise") return scheduleMap(writer, region, tile.tile, name);
+  if (region.template === "thread") return scheduleThread(writer, region, name);
+  throw new InternalError("schedule", `a ${tile.template} tile for a ${region.template} region`);
+}
+
+/** Width of a column group of this contraction, for the cost model. */
+export function lanesOf(e: Expressions, region: ContractionRegion, tensorOf: (name: string) => TensorInfo): number {
+  const writer = new KernelWriter(e, tensorOf);
+  return columnLanes(writer, flattenContraction(writer, region));
+}

@@ -1,0 +1,22 @@
+/** Tile shapes: data that a schedule is made of. Chosen in choose-tile.ts, overridable in tests and by a tuner. */
+
+export interface ContractionTile {
+  /** Invocations along the columns and along the rows of the tile; their product is the workgroup size. */
+  readonly threadsX: number;
+  readonly threadsY: number;
+  readonly rowsPerThread: number;
+  /** Groups of columns per invocation; a group is a vec4 where columns are aligned, else one column. */
+  readonly columnGroups: number;
+  /** Contracted elements staged at a time. */
+  readonly innerBlock: number;
+}
+
+export interface RowTile {
+  readonly rowsPerGroup: number;
+  /** Invocations that share a row: 1, or a power of two. */
+  readonly lanes: number;
+}
+
+export interface MapTile {
+  readonly threads: number;
+}

@@ -1,0 +1,85 @@
+/**
+ * The contract between compiler and runtime: a compiled model as plain JSON-able data. The one runtime file that the
+ * compiler imports. Versioned: a runtime refuses an artifact of another version by name.
+ */
+
+export const artifactVersion = 1;
+
+export type DType = "f32" | "f16" | "i32" | "u32" | "bool";
+
+/** A number, a name bound by the host, or an operation on two of these. `/` is floor division; `ceil/` rounds up. */
+export type ExtentExpression = number | string | readonly ["+" | "-" | "*" | "/" | "ceil/", ExtentExpression, ExtentExpression];
+
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly ExtentExpression[];
+}
+
+export interface ParameterSpec extends TensorSpec {
+  readonly initialiser: { readonly name: string; readonly value?: number };
+}
+
+/**
+ * A piece of device memory. `input`, `parameter`, `output` refer to the tensor of the same name in the signature;
+ * `prepared` is written by the prepare plan and lives as long as the parameters; `temporary` lives within one run.
+ */
+export interface BufferSpec {
+  readonly name: string;
+  readonly role: "input" | "parameter" | "output" | "prepared" | "temporary" | "constant";
+  readonly dtype: DType;
+  /** unit: elements */
+  readonly length: ExtentExpression;
+  /** Role `constant` only: the elements; those beyond its end are 0. */
+  readonly data?: readonly number[];
+}
+
+export interface WgslKernel {
+  readonly kind: "wgsl";
+  readonly name: string;
+  readonly code: string;
+  readonly entryPoint: string;
+  /** Storage bindings 0..n-1 in this order; the uniform block of extents, if any, is binding n (one vec4-padded i32 array in this order). */
+  readonly bindings: readonly { readonly name: string; readonly access: "read" | "write" }[];
+  readonly extents: readonly string[];
+}
+
+export interface GpuJsKernel {
+  readonly kind: "gpujs";
+  readonly name: string;
+  /** `function name(a, b) { ... }`; reads `this.thread.x|y` and `this.constants.EXTENT`. */
+  readonly code: string;
+  /** Arguments in order; each is handed over as rows by columns. The output is not among them. */
+  readonly arguments: readonly { readonly name: string; readonly columns: ExtentExpression; readonly length: ExtentExpression }[];
+  /** Output [columns, rows]. */
+  readonly output: readonly [ExtentExpression, ExtentExpression];
+  readonly extents: readonly string[];
+}
+
+export type ArtifactKernel = WgslKernel | GpuJsKernel;
+
+export interface Dispatch {
+  /** Index into `kernels`. */
+  readonly kernel: number;
+  /** Buffer name for each binding (wgsl: in binding order; gpujs: arguments in order, then the output). */
+  readonly buffers: readonly string[];
+  /** Workgroups along x, y, z (wgsl); ignored for gpujs. */
+  readonly grid: readonly [ExtentExpression, ExtentExpression, ExtentExpression];
+}
+
+export interface Artifact {
+  readonly version: typeof artifactVersion;
+  readonly model: string;
+  readonly doc: string;
+  readonly target: "wgsl" | "gpujs";
+  /** Extent names that the host binds; each is inferred from the input shapes at run time. */
+  readonly extents: readonly string[];
+  readonly inputs: readonly TensorSpec[];
+  readonly parameters: readonly ParameterSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly buffers: readonly BufferSpec[];
+  readonly kernels: readonly ArtifactKernel[];
+  /** Parameter-only work, run once per set of parameters. */
+  readonly prepare: readonly Dispatch[];
+  readonly run: readonly Dispatch[];
+}

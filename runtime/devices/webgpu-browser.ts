@@ -1,0 +1,19 @@
+/** Opens a WebGPU device in a browser, through navigator.gpu. */
+import type { Device } from "../device.ts";
+import { RuntimeError } from "../errors.ts";
+import { describeAdapter, requestDevice, webGpuDevice } from "./webgpu.ts";
+
+/** throws: RuntimeError `device-unavailable` when the browser, the page or the machine offers no WebGPU */
+export async function openWebGpu(options: GPURequestAdapterOptions = {}): Promise<Device> {
+  const gpu: GPU | undefined = globalThis.navigator?.gpu;
+  if (!gpu)
+    throw new RuntimeError(
+      "device-unavailable",
+      globalThis.isSecureContext === false ? "WebGPU is offered to secure pages only, and this page is not one." : "This browser has no WebGPU (navigator.gpu is missing).",
+      globalThis.isSecureContext === false ? "Serve the page over https or from localhost." : "Build the model for gpujs as well, and open that device instead.",
+    );
+  const adapter = await gpu.requestAdapter(options);
+  if (!adapter)
+    throw new RuntimeError("device-unavailable", "The browser has WebGPU but offers no adapter on this machine.", "Check that the GPU is not on the browser's block list, or use the gpujs device.");
+  return webGpuDevice(await requestDevice(adapter), { description: describeAdapter(adapter), owned: true });
+}

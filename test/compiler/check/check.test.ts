@@ -1,0 +1,198 @@
+/** The checker: types of results, instance paths, solved extents, weak literals, modules; error cases stand in test/cases. */
+import { describe, expect, test } from "vitest";
+import { check, type CheckOptions } from "../../../compiler/check/check.ts";
+import { renderDiagnostics } from "../../../compiler/diagnostics/render.ts";
+import type { TensorFunction, TensorNode } from "../../../compiler/ir/node.ts";
+import { functionNodes } from "../../../compiler/ir/traverse.ts";
+import { printType } from "../../../compiler/ir/types.ts";
+import { verifyModule } from "../../../compiler/ir/verify.ts";
+import { librarySources } from "../../../compiler/library/sources.ts";
+import { operations } from "../../../compiler/ops/index.ts";
+import { sourceFile } from "../../../compiler/source/source-file.ts";
+import { attention, mlp, small } from "../../support/programs.ts";
+
+const infer = (op: string, types: Parameters<TensorNodeInfer>[0], attributes: Parameters<TensorNodeInfer>[1]) => operations.get(op)?.infer(types, attributes);
+type TensorNodeInfer = NonNullable<ReturnType<typeof operations.get>>["infer"];
+
+/** The models of a program that must be free of errors and give legal tensor IR. */
+function models(text: string, options: CheckOptions = {}): readonly TensorFunction[] {
+  const { module, diagnostics } = check([sourceFile("a.nf", text)], options);
+  expect(renderDiagnostics(diagnostics)).toBe("");
+  expect(verifyModule(module, infer)).toEqual([]);
+  return module.functions;
+}
+
+function model(text: string, options: CheckOptions = {}): TensorFunction {
+  const [first] = models(text, options);
+  if (!first) throw new Error("no model");
+  return first;
+}
+
+const outputTypes = (fn: TensorFunction): string[] => fn.outputs.map((output) => `${output.name}: ${printType(output.node.type)}`);
+const parameterTypes = (fn: TensorFunction): string[] => fn.parameters.map((leaf) => `${leaf.path}: ${printType(leaf.node.type)}`);
+const ops = (fn: TensorFunction, op: string): TensorNode[] => functionNodes(fn).filter((node) => node.op === op);
+
+/** The type of an expression over x: f32[B, 3, 4], y: f32[4], k: i32[B]. */
+const typeOf = (expression: string): string => outputTypes(model(`model M[B](x: f32[B, 3, 4], y: f32[4], k: i32[B]) { return ${expression} }`)).join(", ");
+
+const codes = (text: string, options: CheckOptions = {}): string[] => check([sourceFile("a.nf", text)], options).diagnostics.map((diagnostic) => diagnostic.code);
+
+describe("models", () => {
+  test("instances have paths of their own", () => {
+    expect(parameterTypes(model(mlp))).toEqual([
+      "dense.w: f32[784, 1000]", "dense.gain: f32[1000]", "dense.bias: f32[1000]",
+      "dense_2.w: f32[1000, 1000]", "dense_2.gain: f32[1000]", "dense_2.bias: f32[1000]", "w: f32[1000, 10]",
+    ]);
+    expect(outputTypes(model(mlp))).toEqual(["output: f32[B, 10]"]);
+    expect(model(mlp).doc).toBe("Permutation-invariant MNIST.");
+  });
+
+  test("a named instance shares its weights; tuples have named outputs", () => {
+    const fn = model(attention);
+    expect(parameterTypes(fn)).toEqual(["q.wq: f32[32, 32]", "q.wk: f32[32, 32]", "q.wv: f32[32, 32]"]);
+    expect(fn.parameters.map((leaf) => leaf.initialiser)).toEqual([{ name: "orthogonal" }, { name: "normal", value: 0.02 }, { name: "uniform", value: 0.1 }]);
+    expect(outputTypes(fn)).toEqual(["y: f32[B, T, 32]", "last: f32[B, 32]"]);
+    expect(fn.extents).toEqual(["B", "T"]);
+  });
+
+  test("nested layers nest their paths", () => {
+    const fn = model(`layer LnInner[N](x: f32[N]) -> f32[N] { param w: f32[N] return x * w }
+layer Outer[N](x: f32[N]) -> f32[N] { param b: f32[N] = 0.5 return LnInner[N](LnInner[N](x)) + b }
+model M(x: f32[2]) -> f32[2] { let shared = Outer[2] return shared(shared(Outer[2](x))) }`);
+    expect(fn.parameters.map((leaf) => leaf.path)).toEqual(["outer.b", "outer.ln_inner.w", "outer.ln_inner_2.w", "shared.b", "shared.ln_inner.w", "shared.ln_inner_2.w"]);
+    expect(fn.parameters[0]?.initialiser).toEqual({ name: "constant", value: 0.5 });
+  });
+
+  test("extents bind at compile time", () => {
+    const fn = model("model M[B, H](x: f32[B, H]) -> f32[B, 2*H] { param w: f32[H, 2*H] return x @ w }", { bind: { H: 3 } });
+    expect(fn.extents).toEqual(["B"]);
+    expect(outputTypes(fn)).toEqual(["output: f32[B, 6]"]);
+    expect(codes("model M[B](x: f32[B]) -> f32[B] { return x }", { bind: { B: -1 } })).toEqual(["E0311"]);
+  });
+
+  test("unnamed tuple elements are numbered", () => {
+    expect(outputTypes(model("model M(x: f32[2]) { return (x, x + 1) }"))).toEqual(["output_0: f32[2]", "output_1: f32[2]"]);
+    expect(outputTypes(model("model M(x: f32[2]) -> (f32[2], z: f32[2]) { return (x, x + 1) }"))).toEqual(["output_0: f32[2]", "z: f32[2]"]);
+  });
+
+  test("a wide import and a small program", () => {
+    models(small, { resolve: () => sourceFile("other.nf", "fn other(x: f32) = x") });
+  });
+});
+
+describe("expressions", () => {
+  test.each([
+    ["x + y", "f32[B, 3, 4]"],
+    ["sum(x, axis = 1) @ y", "f32[B]"],
+    ["sum(x)", "f32"],
+    ["mean(x, axis = [0, -1], keep = true)", "f32[1, 3, 1]"],
+    ["x[0]", "f32[3, 4]"],
+    ["x[:, 1:, ::2]", "f32[B, 2, 2]"],
+    ["x[..., -1]", "f32[B, 3]"],
+    ["x[1:B - 1]", "f32[B - 2, 3, 4]"],
+    ["x > 0", "bool[B, 3, 4]"],
+    ["k + 1", "i32[B]"],
+    ["cast(k, f16) * 0.5", "f16[B]"],
+    ["where(x > 0, 1, 0)", "f32[B, 3, 4]"],
+    ["reshape(x, [B, 12])", "f32[B, 12]"],
+    ["transpose(x, [0, 2, 1])", "f32[B, 4, 3]"],
+    ["y + [1, 2, 3, 4]", "f32[4]"],
+    ["[[1., 2.], [3., 4.]]", "f32[2, 2]"],
+    ["sum(x) / B", "f32"],
+    ["y |> softmax |> layer_norm(eps = 1e-6)", "f32[4]"],
+    ["softmax(x, axis = 1)", "f32[B, 3, 4]"],
+    ["variance(x)", "f32[B, 3]"],
+    ["layer_norm(x, y, 0.5)", "f32[B, 3, 4]"],
+    ["(x, y)[1]", "f32[4]"],
+  ])("%s: %s", (expression, type) => expect(typeOf(expression)).toBe(`output: ${type}`));
+
+  test("compile-time numbers are folded in float64", () => {
+    const fn = model("const half = 1 / 2\nmodel M(x: f32) -> f32 { return x * (half + sqrt(4) ** 3 - 7 % 4) }");
+    expect(ops(fn, "constant").map((node) => node.attributes["values"])).toEqual([[5.5]]);
+  });
+
+  test("weak literals take the dtype of the other side", () => {
+    const fn = model("model M(k: i32[3]) -> i32[3] { return 2 * k }");
+    expect(ops(fn, "constant").map((node) => node.type.dtype)).toEqual(["i32"]);
+    expect(codes("fn f(k: i32[3]) = k * 0.5")).toEqual(["E0301"]);
+  });
+
+  test("extents stay whole in sums and products", () => {
+    const fn = model("model M[B](x: f32[B]) { return x / (2 * B - 1) }");
+    expect(ops(fn, "extent").map((node) => node.type.dtype)).toEqual(["f32"]);
+    expect(ops(fn, "mul")).toEqual([]);
+  });
+
+  test("the same call of a function gives the same node", () => {
+    expect(ops(model("model M(x: f32[4]) { return softmax(x) + softmax(x) }"), "max")).toHaveLength(1);
+  });
+});
+
+describe("functions", () => {
+  test("computed extents are solved", () => {
+    expect(outputTypes(model("fn halves(x: f32[2*n + 1]) -> f32[n] = x[0:n]\nmodel M[B](x: f32[9], y: f32[2*B + 1]) { return (halves(x), halves(y)) }"))).toEqual(["output_0: f32[4]", "output_1: f32[B]"]);
+    expect(codes("fn halves(x: f32[2*n + 1]) -> f32[n] = x[0:n]\nfn f(x: f32[8]) = halves(x)")).toEqual(["E0303"]);
+  });
+
+  test("a callee's extent names are its own", () => {
+    expect(outputTypes(model("fn swap(x: f32[a, b]) -> f32[b, a] = transpose(x)\nmodel M[a, b](x: f32[b, a]) -> f32[a, b] { return swap(x) }"))).toEqual(["output: f32[a, b]"]);
+  });
+
+  test("scalars stretch to the parameter's shape", () => {
+    expect(outputTypes(model("fn total(x: f32[n], gain: f32[n] = 2) = sum(gain)\nmodel M(x: f32[5]) { return total(x) + total(x, 3) }"))).toEqual(["output: f32"]);
+    expect(ops(model("fn total(x: f32[n], gain: f32[n] = 2) = sum(gain)\nmodel M(x: f32[5]) { return total(x) }"), "broadcast_to").map((node) => printType(node.type))).toEqual(["f32[5]"]);
+  });
+
+  test("library names may be shadowed", () => {
+    expect(outputTypes(model("fn relu(x: f32[n]) = sum(x)\nmodel M(x: f32[5]) { return relu(x) }"))).toEqual(["output: f32"]);
+  });
+
+  test("an erroneous function silences its callers", () => {
+    expect(codes("fn f(x: f32[n]) = nope(x)\nfn g(x: f32[n]) = f(x) + f(x)\nmodel M(x: f32[2]) { return g(x) }")).toEqual(["E0101"]);
+  });
+
+  test("mutually shadowed lets are read before they are bound anew", () => {
+    expect(codes("fn f(x: f32[n]) { let x = x + 1 let x = x * 2 return x }")).toEqual([]);
+    expect(codes("fn f(x: f32[n]) { let y = x + 1 let y = x * 2 return y }")).toEqual(["E0801"]);
+  });
+
+  test("a chain of 10,000 terms is checked", () => expect(codes(`fn f(x: f32) = x${" + x".repeat(10_000)}`)).toEqual([]));
+
+  test("a deep chain of calls gives a diagnostic, not an overflow", () => {
+    const chain = Array.from({ length: 3000 }, (_, i) => `fn f${i + 1}(x: f32) = ${"(".repeat(30)}f${i}(x)${")".repeat(30)}`).join("\n");
+    expect(codes(`${chain}\nfn f0(x: f32) = x`)).toContain("E0005");
+    expect(codes(`fn f0(x: f32) = x\n${chain}`)).toContain("E0005");
+  });
+
+  test("doubling calls of pure functions do not take exponential time", () => {
+    const chain = Array.from({ length: 60 }, (_, i) => `fn f${i + 1}(x: f32) = f${i}(x) + f${i}(x)`).join("\n");
+    expect(codes(`fn f0(x: f32) = x\n${chain}\nmodel M(x: f32) { return f60(x) }`)).toEqual([]);
+  });
+});
+
+describe("modules", () => {
+  const files: Readonly<Record<string, string>> = {
+    "./a.nf": 'import "./b.nf"\nfn shared(x: f32[n]) = base(x) + 1',
+    "./b.nf": "const one = 1\nfn base(x: f32[n]) = x + one\nmodel Hidden(x: f32) { return x }",
+  };
+  const resolve: NonNullable<CheckOptions["resolve"]> = (_, specifier) => {
+    const text = files[specifier];
+    return text === undefined ? undefined : sourceFile(specifier, text);
+  };
+
+  test("imports reach functions, not the imports of imports", () => {
+    expect(models('import { shared } from "./a.nf"\nmodel M(x: f32[2]) { return shared(x) }', { resolve }).map((fn) => fn.name)).toEqual(["M"]);
+    expect(codes('import { base } from "./a.nf"', { resolve })).toEqual(["E0105"]);
+  });
+
+  test("an error in an imported file is reported there", () => {
+    const { diagnostics } = check([sourceFile("main.nf", 'import "./x.nf"\nfn f(x: f32) = broken(x)')], { resolve: (_, path) => sourceFile(path, "fn broken(x: f32) = nope") });
+    expect(diagnostics.map((diagnostic) => [diagnostic.code, diagnostic.span.file.path])).toEqual([["E0101", "./x.nf"]]);
+  });
+});
+
+describe("library", () => {
+  test.each(librarySources.map((source) => [source.path, source.text] as const))("%s checks on its own", (path, text) => {
+    expect(renderDiagnostics(check([sourceFile(path, text)]).diagnostics)).toBe("");
+  });
+});
