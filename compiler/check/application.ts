@@ -12,6 +12,7 @@ import type { Op } from "../ops/define.ts";
 import type { Span } from "../source/source-file.ts";
 import { attributeOf, compileTimeKey, compileTimeValue } from "./attributes.ts";
 import { reapply, snakeCase, subInstance } from "./instance.ts";
+import { languageFunctions } from "./language-functions.ts";
 import { applyToValues, fit, markAxis, materialise, nodeOf, structural, applyToNodes } from "./operations.ts";
 import { expansionLimit, fail, type Frame, type Given } from "./session.ts";
 import { type Pattern, printPattern, readSignature, type Signature, type SignatureParameter } from "./signature.ts";
@@ -23,6 +24,8 @@ export function apply(callee: Value, given: readonly Given[], frame: Frame, span
   switch (callee.kind) {
     case "op":
       return applyBuiltIn(callee.op, given, frame, span);
+    case "language":
+      return applyLanguageFunction(callee.name, given, frame, span);
     case "function":
       return applyFunction(callee, given, frame, span);
     case "error":
@@ -104,6 +107,27 @@ function applyBuiltIn(op: Op, given: readonly Given[], frame: Frame, span: Span)
     else attributes[spec.name] = attribute;
   }
   return failed ? errorValue : applyToValues(frame, op, values, attributes, span, places);
+}
+
+function applyLanguageFunction(name: string, given: readonly Given[], frame: Frame, span: Span): Value {
+  const member = languageFunctions.get(name);
+  const bound = member && bind(name, [member.operand, ...member.attributes.map((attribute) => attribute.name)], given, frame, span);
+  if (!bound) {
+    evaluateAll(given, frame);
+    return errorValue;
+  }
+  const operand = bound.get(member.operand);
+  if (!operand) return fail(frame, catalog.missingArgument, span, [member.operand, name]);
+  const x = materialise(frame, valueOf(operand, frame), "f32", operand.span);
+  const attributes: Record<string, number> = {};
+  for (const spec of member.attributes) {
+    const argument = bound.get(spec.name);
+    const value = argument ? attributeOf(frame, spec.kind, spec.name, argument) : spec.default;
+    if (value === undefined && !argument) return fail(frame, catalog.missingArgument, span, [spec.name, name]);
+    if (typeof value !== "number") return errorValue;
+    attributes[spec.name] = value;
+  }
+  return x ? member.apply(frame, x, attributes, span) : errorValue;
 }
 
 export function signatureOf(fn: FunctionValue, frame: Frame): Signature {

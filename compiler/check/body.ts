@@ -18,7 +18,7 @@ export function runBody(declaration: FunctionDeclaration, frame: Frame): Value {
   const returned = body.kind === "value" ? { value: frame.session.walk.evaluate(body.value, frame), span: body.value.span } : runBlock(declaration, body.block, frame);
   if (!returned || returned.value.kind === "error") return errorValue;
   const { value, span } = returned;
-  if (value.kind === "op" || value.kind === "function" || value.kind === "string") return fail(frame, catalog.notAValue, span, [describe(value)]);
+  if (value.kind === "op" || value.kind === "language" || value.kind === "function" || value.kind === "string") return fail(frame, catalog.notAValue, span, [describe(value)]);
   return declaration.result ? checkResult(declaration, declaration.result, value, span, frame) : value;
 }
 

@@ -86,6 +86,10 @@ function nameValue(name: string, span: Span, frame: Frame): Value {
       return notSupported(frame, span, `'train' declaration '${name}'`);
     case "op":
       return { kind: "op", op: found.op };
+    case "language":
+      return { kind: "language", name: found.name };
+    case "planned":
+      return notSupported(frame, span, `'${name}'`);
     case "nothing":
       return fail(frame, catalog.unknownName, span, [name], { hint: nearestHint(name, visibleNames(frame)) });
     default:
@@ -110,7 +114,7 @@ function pipe(left: Value, link: BinaryExpression, frame: Frame): Value {
   const piped: Given = { name: undefined, expression: undefined, value: left, span: link.left.span };
   const isCall = right.kind === "call";
   const callee = evaluate(isCall ? right.callee : right, frame);
-  if (callee.kind !== "error" && callee.kind !== "function" && callee.kind !== "op")
+  if (callee.kind !== "error" && callee.kind !== "function" && callee.kind !== "op" && callee.kind !== "language")
     return fail(frame, catalog.notCallable, right.span, [describe(callee)], { hint: "the right side of '|>' is a function, a layer or a call that lacks its first argument" });
   return frame.session.walk.apply(callee, [piped, ...(isCall ? givenOf(right.arguments) : [])], frame, link.span);
 }

@@ -126,8 +126,9 @@ export function materialise(frame: Frame, value: Value, dtype: DType, span: Span
     case "string":
     case "tuple":
     case "op":
+    case "language":
     case "function":
-      fail(frame, catalog.notAValue, span, [describe(value)], { hint: value.kind === "function" || value.kind === "op" ? "apply it to arguments" : undefined });
+      fail(frame, catalog.notAValue, span, [describe(value)], { hint: value.kind === "string" || value.kind === "tuple" ? undefined : "apply it to arguments" });
       return undefined;
     default:
       return value satisfies never;

@@ -5,6 +5,7 @@ import { Graph } from "../ir/graph.ts";
 import type { Op } from "../ops/define.ts";
 import { operations } from "../ops/index.ts";
 import type { ConstDeclaration, FunctionDeclaration, TrainDeclaration } from "../syntax/tree.ts";
+import { languageFunctions, plannedFunctions } from "./language-functions.ts";
 import type { Module } from "./modules.ts";
 import type { Frame } from "./session.ts";
 import { errorValue, type Value } from "./values.ts";
@@ -16,6 +17,8 @@ export type Found =
   | { readonly kind: "function"; readonly declaration: FunctionDeclaration; readonly module: Module }
   | { readonly kind: "train"; readonly declaration: TrainDeclaration }
   | { readonly kind: "op"; readonly op: Op }
+  | { readonly kind: "language"; readonly name: string }
+  | { readonly kind: "planned" }
   | { readonly kind: "nothing" };
 
 /** Looks a name up; reading a local marks it as used. */
@@ -46,12 +49,14 @@ export function findName(name: string, frame: Frame): Found {
   const op = operations.get(name);
   // Leaves are made by declarations and literals, not called.
   if (op && op.family !== "leaf") return { kind: "op", op };
-  return { kind: "nothing" };
+  if (languageFunctions.has(name)) return { kind: "language", name };
+  return { kind: plannedFunctions.has(name) ? "planned" : "nothing" };
 }
 
 /** All names that `findName` would find, for hints. */
 export const visibleNames = (frame: Frame): string[] => [
   ...frame.locals.keys(), ...frame.extents.keys(), ...frame.module.names.keys(), ...frame.session.library.keys(), ...[...operations.values()].filter((op) => op.family !== "leaf").map((op) => op.name),
+  ...languageFunctions.keys(),
 ];
 
 /** The value of a constant, computed at its first use. reports: what is not a constant, and constants defined by themselves. */

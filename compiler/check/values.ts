@@ -21,6 +21,7 @@ export type Value =
   | { readonly kind: "list"; readonly items: readonly Value[] }
   | { readonly kind: "tuple"; readonly items: readonly Value[] }
   | { readonly kind: "op"; readonly op: Op }
+  | { readonly kind: "language"; readonly name: string }
   | FunctionValue
   /** Already reported; silences whatever uses it. */
   | { readonly kind: "error" };
@@ -67,6 +68,8 @@ export function describe(value: Value, depth = 0): string {
     }
     case "op":
       return `the built-in '${value.op.name}'`;
+    case "language":
+      return `the built-in '${value.name}'`;
     case "function":
       return `${value.declaration.kind} '${value.declaration.name.text}'`;
     case "error":

@@ -74,6 +74,8 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
   const memo = new Map<Expr, Expr>();
   const inlined = (body: Expr): Expr => inlineMaps(e, body, (name) => (stored.has(name) ? undefined : byName.get(name)), memo);
   const members = new Map<string, Member>();
+  /** Folds that are read at more than one index: only a product may be, by the folds over its own rows. */
+  const scattered = new Set<string>();
   let illegal: string | undefined;
   const inside = (name: string): Definition | undefined => {
     const definition = byName.get(name);
@@ -87,7 +89,7 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
       if (!definition) continue;
       const known = members.get(definition.name);
       if (known) {
-        if (!sameIndices(known, load.indices)) illegal ??= `${definition.name} is read at two places of its box`;
+        if (!sameIndices(known.at, load.indices)) scattered.add(definition.name);
         continue;
       }
       if (!load.indices.every(isPlain)) illegal ??= `${definition.name} is read at a computed index`;
@@ -113,19 +115,17 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
   }
   if (illegal) return { illegal };
   const order = program.definitions.flatMap((definition) => members.get(definition.name) ?? []);
-  if (templates === "thread") return classifyThread(outputs, order);
+  const many = order.filter((member) => scattered.has(member.definition.name));
+  if (templates === "thread" && !many[0]) return classifyThread(outputs, order);
   if (order.length === 0) return { template: "elementwise", outputs };
-  return classify(e, outputs, order);
+  const region: Region | Illegal = templates === "thread" ? { illegal: "" } : classify(e, outputs, order);
+  const misplaced = many.find((member) => isIllegal(region) || region.template !== "contraction" || region.definition !== member.definition);
+  return misplaced && (templates === "thread" || !isIllegal(region)) ? { illegal: `${misplaced.definition.name} is read at two places of its box` } : region;
 }
 
 const isPlain = (index: Expr): boolean => index.kind === "index" || (index.kind === "const" && index.value === 0);
 
-function sameIndices(member: Member, indices: readonly Expr[]): boolean {
-  // A product's value is read at other columns by the folds over its own row; `classify` looks at those.
-  return member.at.every((index, axis) => index === indices[axis] || (index.kind === "index" && indices[axis]?.kind === "index" && contractionLike(member)));
-}
-
-const contractionLike = (member: Member): boolean => member.definition.fold?.monoid === "sum" && member.body.kind === "apply" && member.body.op === "mul";
+const sameIndices = (a: readonly Expr[], b: readonly Expr[]): boolean => a.every((index, axis) => index === b[axis]);
 
 function memberAt(e: Expressions, definition: Definition, body: Expr, at: readonly Expr[]): Member {
   return { definition, body: substitute(e, body, bindBox(definition, at)), ranges: definition.fold?.ranges ?? [], at };
@@ -198,6 +198,8 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
       ride.push({ ...member, body: substitute(e, member.body, by), ranges: shape.inner });
     } else prologue.push(member);
   }
+  const atOwnPlace = (body: Expr): boolean => loadsOf(body).every((load) => load.source !== name || sameIndices(load.indices, product.at));
+  if (![...outputs, ...epilogue].every((each) => atOwnPlace(each.body))) return { illegal: `${name} is read at two places of its box` };
   if ([...beforeNames].some((before) => afterNames.has(before))) return { illegal: `${name} needs a statistic of itself` };
   for (const member of prologue) if (needs(member.body).some((source) => ride.some((rider) => rider.definition.name === source))) return { illegal: `${member.definition.name} needs a statistic that rides` };
   return { template: "contraction", outputs, definition: product.definition, shape, prologue, ride, epilogue };

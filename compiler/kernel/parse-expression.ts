@@ -8,7 +8,7 @@ import { resultType } from "./instructions.ts";
 import { isBuiltin, isInstruction } from "./names.ts";
 import { bool, type Expression, f32, i32, type Lanes, scalarType, type ValueType } from "./node.ts";
 import { infixOperators, laneNames } from "./print.ts";
-import type { Cursor } from "./tokens.ts";
+import type { Cursor, Token } from "./tokens.ts";
 
 /** What the names of a kernel stand for. */
 export interface NameTable {
@@ -80,7 +80,8 @@ function parseArguments(cursor: Cursor, names: NameTable): readonly Expression[]
   return args;
 }
 
-function parseCall(cursor: Cursor, names: NameTable, word: string): Expression {
+function parseCall(cursor: Cursor, names: NameTable, token: Token): Expression {
+  const word = token.text;
   const args = parseArguments(cursor, names);
   const [first] = args;
   if (!first) return cursor.fail("a call needs arguments");
@@ -89,12 +90,13 @@ function parseCall(cursor: Cursor, names: NameTable, word: string): Expression {
   const target = word.replace(/^bits_/, "");
   if (target !== word && isDType(target)) return { kind: "bitcast", type: { scalar: target, lanes: first.type.lanes }, arg: first };
   const shape = /^(splat|vec)([24])$/.exec(word);
-  if (!shape) return cursor.fail(`'${word}' is not an instruction or a type`);
+  if (!shape) return cursor.fail(`'${word}' is not an instruction or a type`, token);
   const type: ValueType = { scalar: first.type.scalar, lanes: lanesOf(cursor, Number(shape[2])) };
   return shape[1] === "splat" ? { kind: "splat", type, arg: first } : { kind: "vector", type, args };
 }
 
-function parseAccess(cursor: Cursor, names: NameTable, word: string): Expression {
+function parseAccess(cursor: Cursor, names: NameTable, token: Token): Expression {
+  const word = token.text;
   cursor.expect("[");
   const index = cursor.list(() => parseExpression(cursor, names));
   const lanes = cursor.accept(":") ? lanesOf(cursor, cursor.integer("a lane count")) : 1;
@@ -103,7 +105,7 @@ function parseAccess(cursor: Cursor, names: NameTable, word: string): Expression
   if (buffer) return { kind: "load", type: { scalar: buffer.dtype, lanes }, buffer: word, index };
   const array = names.arrays.get(word);
   const [only] = index;
-  if (!array || !only || index.length > 1) return cursor.fail(`'${word}' is not a buffer or a one-axis array`);
+  if (!array || !only || index.length > 1) return cursor.fail(`'${word}' is not a buffer or a one-axis array`, token);
   return { kind: "element", type: array, array: word, index: only };
 }
 
@@ -131,8 +133,8 @@ function parsePrimary(cursor: Cursor, names: NameTable): Expression {
   if (isBuiltin(token.text)) return { kind: "builtin", type: i32, builtin: token.text };
   const known = special.get(token.text);
   if (known) return known;
-  if (cursor.peek().text === "(") return parseCall(cursor, names, token.text);
-  if (cursor.peek().text === "[") return parseAccess(cursor, names, token.text);
+  if (cursor.peek().text === "(") return parseCall(cursor, names, token);
+  if (cursor.peek().text === "[") return parseAccess(cursor, names, token);
   const type = names.values.get(token.text);
   return type ? { kind: "ref", type, name: token.text } : cursor.fail(`'${token.text}' is not defined here`, token);
 }

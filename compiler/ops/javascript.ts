@@ -18,11 +18,8 @@ export function offsetText(indices: readonly string[], shape: readonly string[])
   return offset === "" ? "0" : offset;
 }
 
-/** A literal that reads back exactly; an atom. */
-export function numberText(value: number): string {
-  if (Object.is(value, -0)) return "(-0)";
-  return value < 0 ? `(${value})` : String(value);
-}
+/** A literal that reads back exactly. */
+export const numberText = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
 
 /** Integer arithmetic wraps and division truncates; other dtypes stay as they are. */
 export function wrapText(value: string, dtype: DType): string {
@@ -88,3 +85,6 @@ function toInteger(x, least, most) {
 }
 `,
 };
+
+/** Every function above: names that the emitted reference keeps free. */
+export const javascriptFunctions: readonly JavaScriptFunction[] = [erfFunction, sigmoidFunction, roundFunction, toIntegerFunction];

@@ -12,7 +12,7 @@ export function extentText(tree: ExtentTree, names: ReadonlyMap<string, string>)
     return name;
   }
   const [left, right] = [extentText(tree[1], names), extentText(tree[2], names)];
-  if (tree[0] === "/") return `Math.floor(${left} / ${atom(right)})`;
+  if (tree[0] === "/") return `Math.floor(${atom(left)} / ${atom(right)})`;
   return tree[0] === "*" ? `${atom(left)} * ${atom(right)}` : `${left} + ${right}`;
 }
 

@@ -1,16 +1,17 @@
 /** Names in the emitted reference: host tensors, extents and values once each, loop indices and accumulators beside them. */
+import { javascriptFunctions } from "../ops/javascript.ts";
 
 /** Words that cannot name a constant, and the names that the module itself uses. */
 const taken = (
   "await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in " +
   "instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield " +
-  "eval arguments undefined NaN Infinity Math Number Object Float64Array Error inputs parameters run erf sigmoid roundTiesToEven toInteger"
+  "eval arguments undefined NaN Infinity Math Number Object Float64Array Error inputs parameters run"
 ).split(" ");
 
 const loopNames = ["i", "j", "k", "l", "p", "q", "r", "s", "t", "u"];
 
 export class Names {
-  readonly #taken = new Set<string>(taken);
+  readonly #taken = new Set<string>([...taken, ...javascriptFunctions.map(({ name }) => name)]);
 
   /** A name of the function's scope like `wanted`, which may hold dots and other characters. */
   declare(wanted: string): string {

@@ -104,7 +104,9 @@ describe("expressions", () => {
     ["variance(x)", "f32[B, 3]"],
     ["layer_norm(x, y, 0.5)", "f32[B, 3, 4]"],
     ["(x, y)[1]", "f32[4]"],
-  ])("%s: %s", (expression, type) => expect(typeOf(expression)).toBe(`output: ${type}`));
+    ["split(x, 2)[1]", "f32[B, 3, 2]"],
+    ["x |> split(3, axis = 1)", "f32[B, 1, 4], output_1: f32[B, 1, 4], output_2: f32[B, 1, 4]"],
+  ])("%s: %s", (expression, type) => expect(typeOf(expression)).toBe(`${type.includes("output_1") ? "output_0" : "output"}: ${type}`));
 
   test("compile-time numbers are folded in float64", () => {
     const fn = model("const half = 1 / 2\nmodel M(x: f32) -> f32 { return x * (half + sqrt(4) ** 3 - 7 % 4) }");
@@ -149,6 +151,14 @@ describe("functions", () => {
 
   test("an erroneous function silences its callers", () => {
     expect(codes("fn f(x: f32[n]) = nope(x)\nfn g(x: f32[n]) = f(x) + f(x)\nmodel M(x: f32[2]) { return g(x) }")).toEqual(["E0101"]);
+  });
+
+  test("split makes equal parts", () => {
+    expect(codes("fn gates(x: f32[B, 4*H]) { let (i, f, o, g) = split(x, 4) return i + f + o + g }")).toEqual([]);
+    expect(codes("fn halves(x: f32[5]) = split(x, 2)")).toEqual(["E0301"]);
+    expect(codes("fn halves(x: f32[6]) { let (a, b) = split(x, 3) return a + b }")).toEqual(["E0308"]);
+    expect(codes("fn halves(x: f32[6]) = split(x)")).toEqual(["E0203"]);
+    expect(codes("fn later(x: f32[n]) = einsum(\"i->i\", x)")).toEqual(["E0901"]);
   });
 
   test("mutually shadowed lets are read before they are bound anew", () => {

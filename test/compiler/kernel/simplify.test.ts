@@ -1,9 +1,12 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { interpret } from "../../../compiler/kernel/interpret.ts";
 import { parseKernel } from "../../../compiler/kernel/parse.ts";
-import { printKernel } from "../../../compiler/kernel/print.ts";
+import { printExpression, printKernel } from "../../../compiler/kernel/print.ts";
 import { simplify } from "../../../compiler/kernel/simplify.ts";
 import { verifyKernel } from "../../../compiler/kernel/verify.ts";
+import { type Expression, i32, type Kernel } from "../../../compiler/kernel/node.ts";
+import { expressions } from "../../support/random-kernels.ts";
 import { samples } from "../../support/sample-kernels.ts";
 
 const simplified = (body: string): string => {
@@ -28,6 +31,28 @@ describe("simplify", () => {
     expect(simplified("let n = #N var s = 0.0 let before = s s = s + 1.0 y[n] = splat4(before)")).toBe(
       "  var s = 0.0\n  let before = s\n  s = s + 1.0\n  y[#N] = splat4(before)",
     );
+  });
+
+  it("keeps every value of random index arithmetic over invocations and counters", () => {
+    const instruction = (op: "add" | "mul", a: Expression, b: Expression): Expression => ({ kind: "instruction", type: i32, op, args: [a, b] });
+    const number = (value: number): Expression => ({ kind: "const", type: i32, value });
+    const m: Expression = { kind: "ref", type: i32, name: "m" };
+    const thread: Expression = { kind: "builtin", type: i32, builtin: "thread" };
+    const kernel = (value: Expression): Kernel => ({
+      name: "k", mode: "workgroup", workgroupSize: 6, grid: [1, 1, 1], extents: [], workgroupArrays: [],
+      buffers: [{ name: "y", dtype: "i32", access: "write", lanes: 1, length: 30 }],
+      body: [
+        { kind: "let", name: "n", value: instruction("add", thread, number(1)) },
+        { kind: "for", name: "m", start: number(0), end: number(5), step: number(1), unroll: false, body: [{ kind: "store", buffer: "y", index: [instruction("add", instruction("mul", thread, number(5)), m)], value }] },
+      ],
+    });
+    const run = (k: Kernel): Int32Array => {
+      const y = new Int32Array(30);
+      interpret(k, { y });
+      return y;
+    };
+    const closed = expressions(4).integer.filter((e) => !/\b(x|y|flag)\b/.test(printExpression(e)));
+    fc.assert(fc.property(closed, (e) => void expect(run(simplify(kernel(e)))).toEqual(run(kernel(e)))), { numRuns: 500 });
   });
 
   it.each(samples)("keeps $kernel.name legal and its output the same", ({ kernel, buffers, bindings, output }) => {
