@@ -33,6 +33,8 @@ export interface PlanOptions {
 }
 
 export interface Compiled {
+  /** The table that the plan's expressions are interned in. */
+  readonly e: Expressions;
   readonly fn: TensorFunction;
   /** The program before fusion: one definition a node. */
   readonly lowered: Program;
@@ -44,7 +46,7 @@ export function compileFunction(fn: TensorFunction, name: KernelTarget, options:
   const e = new Expressions();
   const lowered = lowerToFolds(fn, e);
   const plan = planProgram(e, lowered, name, options);
-  return { fn, lowered, plan, artifact: assemble(fn, plan, name) };
+  return { e, fn, lowered, plan, artifact: assemble(fn, plan, name) };
 }
 
 function planProgram(e: Expressions, lowered: Program, name: KernelTarget, options: PlanOptions): Plan {

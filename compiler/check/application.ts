@@ -14,8 +14,9 @@ import { attributeOf, compileTimeKey, compileTimeValue } from "./attributes.ts";
 import { reapply, snakeCase, subInstance } from "./instance.ts";
 import { languageFunctions } from "./language-functions.ts";
 import { applyToValues, fit, markAxis, materialise, nodeOf, structural, applyToNodes } from "./operations.ts";
+import { type Pattern, printPattern, type Signature, type SignatureParameter } from "./pattern.ts";
 import { expansionLimit, fail, type Frame, type Given } from "./session.ts";
-import { type Pattern, printPattern, readSignature, type Signature, type SignatureParameter } from "./signature.ts";
+import { readSignature } from "./signature.ts";
 import { type Clash, instantiate, type Match, type Solution, solve } from "./unify-shapes.ts";
 import { describe, errorValue, type FunctionValue, tensorValue, type Value } from "./values.ts";
 

@@ -7,8 +7,8 @@ import { dtypes } from "../ir/types.ts";
 import type { AttributeKind } from "../ops/define.ts";
 import type { Span } from "../source/source-file.ts";
 import { evaluateExtent } from "./extents.ts";
+import type { CompileTimeType } from "./pattern.ts";
 import { fail, type Frame, type Given } from "./session.ts";
-import type { CompileTimeType } from "./signature.ts";
 import type { Value } from "./values.ts";
 
 const wanted: Readonly<Record<AttributeKind, string>> = {

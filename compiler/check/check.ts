@@ -4,7 +4,7 @@
  */
 import { catalog, diagnose } from "../diagnostics/catalog.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { type Extent, symbolExtent } from "../ir/extent.ts";
+import { type Extent, extentNames, multiplyExtents, symbolExtent } from "../ir/extent.ts";
 import { Graph } from "../ir/graph.ts";
 import type { TensorFunction, TensorModule } from "../ir/node.ts";
 import type { SourceFile, Span } from "../source/source-file.ts";
@@ -15,9 +15,9 @@ import { evaluate } from "./expression.ts";
 import { rootInstance } from "./instance.ts";
 import { checkModel } from "./model.ts";
 import { libraryNames, type Module, ModuleLoader, type Resolve } from "./modules.ts";
+import type { CompileTimeType, Signature } from "./pattern.ts";
 import { constantValue } from "./scope.ts";
-import { type Frame, originOf, type Session } from "./session.ts";
-import type { CompileTimeType, Signature } from "./signature.ts";
+import { type Division, type Frame, originOf, type Session } from "./session.ts";
 import { instantiate, type Solution } from "./unify-shapes.ts";
 import { type FunctionValue, tensorValue, type Value } from "./values.ts";
 
@@ -58,6 +58,7 @@ class Checker {
       statuses: new Map(),
       active: [],
       constants: new Map(),
+      divisions: [],
       counters: { depth: 0, expansions: 0 },
     };
   }
@@ -124,9 +125,8 @@ class Checker {
 
   /** Checks a declaration with its extents as symbols and one symbolic leading axis for `...`. */
   #checkAlone(fn: FunctionValue, caller: Frame): boolean {
-    const { declaration, module } = fn;
+    const { declaration } = fn;
     const session = this.#session;
-    const start = session.diagnostics.length;
     const signature = signatureOf(fn, caller);
     session.diagnostics.push(...signature.diagnostics);
     if (declaration.broken || signature.diagnostics.length > 0) return false;
@@ -135,16 +135,40 @@ class Checker {
       if (model) this.#models.set(declaration, model);
       return model !== undefined;
     }
-    const extents = new Map(signature.names.map((name) => [name, symbolExtent(name)] as const));
+    const plain = new Map(signature.names.map((name) => [name, symbolExtent(name)] as const));
+    // A check may begin within another one, whose divisions are kept apart.
+    const outer = session.divisions.splice(0);
+    let found = this.#checkBody(fn, signature, plain);
+    if (hasErrors(found)) {
+      // A quotient such as D/H is written in the belief that it is exact: the body may be right for all D that are multiples.
+      const exact = assumeExact(plain, session.divisions);
+      const again = exact && this.#checkBody(fn, signature, exact);
+      if (again && !hasErrors(again)) found = again;
+    }
+    session.divisions.splice(0, Number.POSITIVE_INFINITY, ...outer);
+    session.diagnostics.push(...found);
+    return !hasErrors(found) && !this.#tainted.has(declaration);
+  }
+
+  /** Walks a body with symbolic extents. A body whose value is an error is never free of errors, even if they lie elsewhere. */
+  #checkBody(fn: FunctionValue, signature: Signature, extents: ReadonlyMap<string, Extent>): readonly Diagnostic[] {
+    const { declaration, module } = fn;
+    const session = this.#session;
+    const sink: Diagnostic[] = [];
     const hasLead = signature.parameters.some((parameter) => parameter.type?.kind === "tensor" && parameter.type.pattern.lead);
-    const frame = this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined);
-    const solution: Solution = { extents, lead: frame.lead };
+    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined), sink };
+    const solution: Solution = { extents: new Map(extents), lead: frame.lead };
     session.active.push(declaration);
     const ready = bindLocals(signature, sampleArguments(signature, solution, frame), solution, frame) && this.#checkDefaults(signature, frame, solution);
     const value: Value = ready ? runBody(declaration, frame) : { kind: "error" };
     session.active.pop();
-    return value.kind !== "error" && !session.diagnostics.slice(start).some((diagnostic) => diagnostic.severity === "error" && diagnostic.span.file === declaration.span.file && diagnostic.span.start >= declaration.span.start && diagnostic.span.end <= declaration.span.end);
+    if (value.kind === "error") this.#tainted.add(declaration);
+    else this.#tainted.delete(declaration);
+    return sink;
   }
+
+  /** Declarations whose value is an error, for reasons that were reported elsewhere. */
+  readonly #tainted = new Set<FunctionDeclaration>();
 
   /** Defaults are checked even though the sample arguments replace them. */
   #checkDefaults(signature: Signature, frame: Frame, solution: Solution): boolean {
@@ -157,6 +181,26 @@ class Checker {
       instance: declaration && declaration.kind !== "fn" ? rootInstance() : undefined, sink: this.#session.diagnostics, calls: new Map(), isOwnCheck: true,
     };
   }
+}
+
+const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some((diagnostic) => diagnostic.severity === "error");
+
+/** The extents under the assumption that every quotient met is exact: `D` in `D/H` becomes `H*D_per_H`. Undefined when that changes nothing. */
+function assumeExact(extents: ReadonlyMap<string, Extent>, divisions: readonly Division[]): ReadonlyMap<string, Extent> | undefined {
+  const assumed = new Map(extents);
+  const done = new Set<string>();
+  for (const { numerator, denominator } of divisions) {
+    const held = extentNames(denominator);
+    const name = extentNames(numerator).find((candidate) => extents.has(candidate) && !held.includes(candidate));
+    const before = name === undefined ? undefined : assumed.get(name);
+    const key = `${name}/${denominator.key}`;
+    if (name === undefined || !before || done.has(key) || done.size > 8) continue;
+    done.add(key);
+    // The rest keeps one name, however many quotients the extent has: D = H * G * rest.
+    const factors = before.key === name ? symbolExtent(`${name}_per_${denominator.key.replace(/\W+/g, "_")}`) : before;
+    assumed.set(name, multiplyExtents(factors, denominator));
+  }
+  return done.size > 0 ? assumed : undefined;
 }
 
 /** A name for the axes behind `...` that the signature does not use. */

@@ -38,8 +38,12 @@ function combine(operator: BinaryOperator, a: Extent, b: Extent, span: Span, fra
       return inRange(subtractExtents(a, b), span, frame);
     case "*":
       return inRange(multiplyExtents(a, b), span, frame);
-    case "/":
-      return extentValue(b) === 0 ? refuse(frame, span, "an extent is divided by 0") : inRange(divideExtents(a, b), span, frame);
+    case "/": {
+      if (extentValue(b) === 0) return refuse(frame, span, "an extent is divided by 0");
+      const quotient = divideExtents(a, b);
+      if (quotient.terms.some((term) => term.atoms.some((atom) => atom.quotient !== undefined))) frame.session.divisions.push({ numerator: a, denominator: b });
+      return inRange(quotient, span, frame);
+    }
     default:
       return refuse(frame, span, `'${operator}' cannot be used in an extent`);
   }

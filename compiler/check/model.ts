@@ -3,10 +3,10 @@ import { catalog, diagnose } from "../diagnostics/catalog.ts";
 import { constantExtent, type Extent, symbolExtent } from "../ir/extent.ts";
 import { Graph } from "../ir/graph.ts";
 import type { InputLeaf, Output, TensorFunction } from "../ir/node.ts";
-import { materialise } from "./operations.ts";
 import { rootInstance } from "./instance.ts";
+import { materialise } from "./operations.ts";
+import type { Signature } from "./pattern.ts";
 import { fail, type Frame, originOf, type Session } from "./session.ts";
-import type { Signature } from "./signature.ts";
 import { instantiate } from "./unify-shapes.ts";
 import { type FunctionValue, tensorValue, type Value } from "./values.ts";
 

@@ -21,7 +21,7 @@ const byOperator: ReadonlyMap<string, Op> = new Map([...operations.values()].fla
 
 export const binaryOp = (operator: string): Op | undefined => byOperator.get(operator);
 
-export const unaryOp = (operator: "-" | "not"): Op | undefined => byOperator.get(operator === "-" ? "-x" : "!x") ?? byOperator.get(`${operator} x`);
+export const unaryOp = (operator: "-" | "not"): Op | undefined => byOperator.get(operator === "-" ? "-x" : "not x");
 
 const extentArithmetic: ReadonlyMap<string, (a: Extent, b: Extent) => Extent> = new Map([["+", addExtents], ["-", subtractExtents], ["*", multiplyExtents]]);
 

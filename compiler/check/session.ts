@@ -8,7 +8,7 @@ import type { Origin } from "../ir/node.ts";
 import type { Expression, FunctionDeclaration } from "../syntax/tree.ts";
 import type { Instance } from "./instance.ts";
 import type { Binding, Module } from "./modules.ts";
-import type { Signature } from "./signature.ts";
+import type { Signature } from "./pattern.ts";
 import { errorValue, type FunctionValue, type Value } from "./values.ts";
 
 /** Expressions nested in expressions, through calls as well. Bounds the recursion of the checker. */
@@ -39,6 +39,11 @@ export interface Walk {
   readonly ensureChecked: (fn: FunctionValue, frame: Frame, span: Span) => "ok" | "failed" | "recursive";
 }
 
+export interface Division {
+  readonly numerator: Extent;
+  readonly denominator: Extent;
+}
+
 export interface Session {
   readonly library: ReadonlyMap<string, Binding>;
   readonly diagnostics: Diagnostic[];
@@ -48,6 +53,8 @@ export interface Session {
   /** Declarations whose bodies are being walked, outermost first. */
   readonly active: FunctionDeclaration[];
   readonly constants: Map<Binding["declaration"], Value | "evaluating">;
+  /** Quotients of extents, as written, that did not divide exactly as symbols. */
+  readonly divisions: Division[];
   readonly counters: { depth: number; expansions: number };
 }
 

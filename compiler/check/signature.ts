@@ -9,38 +9,14 @@ import type { Span } from "../source/source-file.ts";
 import { type Expression, type FunctionDeclaration, leftSpine, type Name, type Parameter, type TypeSyntax } from "../syntax/tree.ts";
 import { evaluateExtent } from "./extents.ts";
 import type { Module } from "./modules.ts";
+import type { CompileTimeType, Pattern, Signature, SignatureParameter } from "./pattern.ts";
 import type { Frame, Session } from "./session.ts";
-
-/** A tensor type whose extents may hold names still to be solved; `lead` says that it begins with `...`. */
-export interface Pattern {
-  readonly dtype: DType;
-  readonly lead: boolean;
-  readonly extents: readonly Extent[];
-}
-
-export type CompileTimeType = "int" | "flag" | "axes";
 
 const compileTimeTypes: readonly CompileTimeType[] = ["int", "flag", "axes"];
 
 const isCompileTime = (name: string): name is CompileTimeType => (compileTimeTypes as readonly string[]).includes(name);
 
 const isDType = (name: string): name is DType => (dtypes as readonly string[]).includes(name);
-
-export interface SignatureParameter {
-  readonly name: string;
-  /** `undefined`: its type is wrong, which was reported. */
-  readonly type: { readonly kind: "tensor"; readonly pattern: Pattern } | { readonly kind: CompileTimeType } | undefined;
-  readonly syntax: Parameter;
-}
-
-export interface Signature {
-  /** Those in brackets, in order. */
-  readonly explicit: readonly string[];
-  /** All extent names: those in brackets, then those first seen in parameter types. */
-  readonly names: readonly string[];
-  readonly parameters: readonly SignatureParameter[];
-  readonly diagnostics: readonly Diagnostic[];
-}
 
 /** Reads a declaration's parameter types. The result type is read later, in the frame of the body (see `readType`). */
 export function readSignature(declaration: FunctionDeclaration, module: Module, session: Session): Signature {
@@ -138,9 +114,4 @@ export function readType(type: TypeSyntax, frame: Frame): Pattern | undefined {
     extents.push(extent);
   }
   return { dtype, lead, extents };
-}
-
-export function printPattern(pattern: Pattern): string {
-  const items = [...(pattern.lead ? ["..."] : []), ...pattern.extents.map((extent) => extent.key)];
-  return items.length === 0 ? pattern.dtype : `${pattern.dtype}[${items.join(", ")}]`;
 }

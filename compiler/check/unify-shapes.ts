@@ -6,7 +6,7 @@ import {
   addExtents, constantExtent, divideExtents, type Extent, extentNames, extentValue, multiplyExtents, sameExtent, substituteExtent, subtractExtents, symbolExtent,
 } from "../ir/extent.ts";
 import type { TensorType } from "../ir/types.ts";
-import type { Pattern } from "./signature.ts";
+import type { Pattern } from "./pattern.ts";
 
 export interface Solution {
   readonly extents: Map<string, Extent>;

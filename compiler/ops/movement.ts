@@ -66,7 +66,7 @@ const reshape: Op = {
 const transpose: Op = {
   name: "transpose", family: "movement", summary: "permutes axes; reverses them when no order is given", operands: operand,
   attributes: [{ name: "order", kind: "integers", doc: "input axis of each output axis; all axes reversed when left out", default: [] }],
-  constraints: [{ id: "C1", text: "the order is a permutation of the axes" }],
+  constraints: [{ id: "C1", text: "the order is a permutation of the axes" }, { id: "C2", text: "each axis exists" }],
   infer: ([type], attributes) => {
     const x = type as TensorType;
     const order = orderOf(attributes.order as readonly number[], x.shape.length);
@@ -100,16 +100,16 @@ const slice: Op = {
     { name: "stop", kind: "extent", doc: "end, exclusive" },
     { name: "step", kind: "integer", doc: "positive step", default: 1 },
   ],
-  constraints: [{ id: "C1", text: "the axis exists" }, { id: "C2", text: "0 <= start <= stop <= extent, step at least 1" }],
+  constraints: [{ id: "C1", text: "0 <= start <= stop <= extent, step at least 1" }, { id: "C2", text: "the axis exists" }],
   infer: ([type], attributes) => {
     const x = type as TensorType;
     const [axis, step] = [attributes.axis as number, attributes.step as number];
     const extent = x.shape[axis];
-    if (extent === undefined) return { constraint: "C1", message: `axis ${axis} of ${printType(x)} does not exist`, operands: [0] };
+    if (extent === undefined) return { constraint: "C2", message: `axis ${axis} of ${printType(x)} does not exist`, operands: [0] };
     const [start, stop] = [attributes.start as Extent, attributes.stop as Extent];
     const known = [extentValue(start), extentValue(stop), extentValue(extent)].map((value) => value ?? Number.NaN) as [number, number, number];
     if (known[0] < 0 || known[0] > known[1] || known[1] > known[2] || step < 1)
-      return { constraint: "C2", message: `slice ${start.key}:${stop.key}:${step} leaves axis ${axis} of ${printType(x)}`, hint: `0 <= start <= stop <= ${extent.key}`, operands: [0], axes: [axis] };
+      return { constraint: "C1", message: `slice ${start.key}:${stop.key}:${step} leaves axis ${axis} of ${printType(x)}`, hint: `0 <= start <= stop <= ${extent.key}`, operands: [0], axes: [axis] };
     const length = divideExtents(addExtents(subtractExtents(stop, start), constantExtent(step - 1)), constantExtent(step));
     return { dtype: x.dtype, shape: x.shape.map((known_, i) => (i === axis ? length : known_)) };
   },

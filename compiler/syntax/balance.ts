@@ -17,6 +17,8 @@ export interface TokenGroup {
   readonly tokens: readonly IToken[];
   /** Something in it was already reported. */
   readonly reported: boolean;
+  /** Closing brackets that close nothing: worth a report unless the parser says something better. */
+  readonly strays: readonly Diagnostic[];
   /** It must not be handed to the parser. */
   readonly tooDeep: boolean;
 }
@@ -51,6 +53,7 @@ class Balancer {
   #open: Open[] = [];
   #group: IToken[] = [];
   #reported = false;
+  #strays: Diagnostic[] = [];
   #tooDeep = false;
   #scan = false;
   #pending = 0;
@@ -90,8 +93,10 @@ class Balancer {
 
   #endGroup(): void {
     this.#closeAll(0);
-    if (this.#group.length > 0) this.groups.push({ tokens: this.#group, reported: this.#reported, tooDeep: this.#tooDeep });
+    if (this.#group.length > 0) this.groups.push({ tokens: this.#group, reported: this.#reported, strays: this.#strays, tooDeep: this.#tooDeep });
+    else this.diagnostics.push(...this.#strays);
     this.#group = [];
+    this.#strays = [];
     this.#reported = this.#tooDeep = this.#scan = false;
     this.#pending = 0;
   }
@@ -101,7 +106,7 @@ class Balancer {
     let at = this.#open.length - 1;
     while (at >= 0 && closerOf.get(this.#open[at]?.token.tokenType ?? token.name) !== t.tokenType) at--;
     if (at < 0) {
-      this.#report(diagnose(catalog.strayBracket, this.#span(t.startOffset, endOf(t)), [t.image]));
+      this.#strays.push(diagnose(catalog.strayBracket, this.#span(t.startOffset, endOf(t)), [t.image]));
       return false;
     }
     this.#closeAll(at + 1);

@@ -30,8 +30,10 @@ export function parse(file: SourceFile): ParseResult {
     const start = group.tokens[0]?.startOffset ?? 0;
     const next = balanced.groups[i + 1]?.tokens[0]?.startOffset ?? Number.POSITIVE_INFINITY;
     const alreadyReported = group.reported || badCharacters.some((offset) => offset >= start && offset < next);
+    // A missing '{' also leaves its '}' over; what the parser expected says more.
+    if (alreadyReported || parsed.errors.length === 0) diagnostics.push(...group.strays);
     if (!alreadyReported) diagnostics.push(...firstPerLine(withoutLeftovers(parsed.errors).map((error) => syntaxError(error, group, file))));
-    const broken = alreadyReported || parsed.errors.length > 0;
+    const broken = alreadyReported || group.strays.length > 0 || parsed.errors.length > 0;
     const first = group.tokens[0];
     if (parsed.node && first && declarationWords.includes(first.tokenType)) {
       const built = buildDeclaration(parsed.node, context, broken);

@@ -22,7 +22,7 @@ export const token = {
   prefixOperator,
   docComment: createToken({ name: "DocComment", pattern: /\/\/\/[^\n\r]*/, group: "comments" }),
   comment: createToken({ name: "Comment", pattern: /\/\/[^\n\r]*/, group: "comments" }),
-  blank: createToken({ name: "Blank", pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED }),
+  blank: createToken({ name: "Blank", pattern: /[ \t\r\n\ufeff]+/, group: Lexer.SKIPPED }),
   number: createToken({
     name: "Number",
     pattern: /0[xX][0-9A-Fa-f]+|(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?/,

@@ -47,6 +47,20 @@ function grown({ float, integer, truth }: Arbitraries): Arbitraries {
   };
 }
 
+/** Sums of multiples with quotients and remainders by constants, as index arithmetic has them; `n` and `m` may be negative, `group_x` is not. */
+export function indexExpressions(depth: number): fc.Arbitrary<Expression> {
+  const names = fc.constantFrom<Expression>({ kind: "ref", type: i32, name: "n" }, { kind: "ref", type: i32, name: "m" }, { kind: "builtin", type: i32, builtin: "group_x" });
+  const by = fc.constantFrom(2, 3, 4, 6, 8).map((value) => literal("i32", value));
+  const whole = names.chain((name) => fc.tuple(by, by).map(([a, b]) => rawInstruction("add", rawInstruction("mul", rawInstruction("div", name, a), b), rawInstruction("rem", name, a))));
+  let level: fc.Arbitrary<Expression> = fc.oneof(names, whole);
+  for (let i = 0; i < depth; i++) {
+    const inner = level;
+    const scaled = fc.tuple(fc.constantFrom<Instruction>("mul", "div", "rem"), inner, by).map(([op, a, b]) => rawInstruction(op, a, b));
+    level = fc.oneof(scaled, fc.tuple(fc.constantFrom<Instruction>("add", "add", "sub"), inner, scaled).map(([op, a, b]) => rawInstruction(op, a, b)));
+  }
+  return level;
+}
+
 export interface Inputs {
   readonly x: number;
   readonly y: number;

@@ -13,7 +13,7 @@ export interface ModuleOptions {
   readonly docs?: Readonly<Record<string, string>>;
   /**
    * JavaScript text of the reference, which exports `run(inputs, parameters)` over records of tensors and returns the
-   * record of outputs. It becomes a file beside the module, imported only when `reference()` is called.
+   * record of outputs with float64 data. It becomes a file beside the module, imported only when `reference()` is called.
    */
   readonly reference?: string;
   /** Source file named in the header, for example `mnist.nf`. */
@@ -107,7 +107,7 @@ import type { ${type}Inputs, ${type}Parameters, ${type}Outputs } from "./${file}
 export declare function run(
   inputs: { readonly [Name in keyof ${type}Inputs]: Tensor },
   parameters: { readonly [Path in keyof ${type}Parameters]: Tensor },
-): { readonly [Name in keyof ${type}Outputs]: Tensor };
+): { readonly [Name in keyof ${type}Outputs]: Omit<Tensor, "data"> & { readonly data: Float64Array } };
 `;
   return [
     { path: `${file}.reference.js`, text: reference },

@@ -10,11 +10,12 @@ const reserved =
 
 const own = "main extents Extents group local vec2f vec4f vec2i vec4i vec2u vec4u vec2h vec4h vec2 vec4 array bool f16 f32 i32 u32 bitcast inverseSqrt workgroupBarrier storageBarrier";
 
-const words: readonly string[] = [keywords, reserved, own].flatMap((list) => list.split(" "));
+/** Words that no declaration of an emitted module may use. */
+export const wgslWords: readonly string[] = [keywords, reserved, own].flatMap((list) => list.split(" "));
 
 /** Gives every kernel name one WGSL name, the same one each time. `builtins` keep their own. */
 export function nameTable(builtins: readonly string[]): (name: string) => string {
-  const taken = new Set([...words, ...builtins]);
+  const taken = new Set([...wgslWords, ...builtins]);
   const given = new Map<string, string>(builtins.map((name) => [name, name]));
   return (name) => {
     const before = given.get(name);

@@ -136,6 +136,15 @@ describe("functions", () => {
     expect(codes("fn halves(x: f32[2*n + 1]) -> f32[n] = x[0:n]\nfn f(x: f32[8]) = halves(x)")).toEqual(["E0303"]);
   });
 
+  test("a written quotient is assumed exact, and checked where it is known", () => {
+    const heads = "fn heads(x: f32[T, D], y: f32[H]) -> f32[T, H, D/H] = reshape(x, [T, H, D/H])\n";
+    expect(codes(heads)).toEqual([]);
+    expect(outputTypes(model(`${heads}model M[T](x: f32[T, 12], y: f32[3]) { return heads(x, y) }`))).toEqual(["output: f32[T, 3, 4]"]);
+    expect(codes(`${heads}model M[T](x: f32[T, 13], y: f32[3]) { return heads(x, y) }`)).toEqual(["E0301"]);
+    expect(codes("fn wrong(x: f32[T, D], y: f32[H]) = reshape(x, [T, H, D/H, 2])")).toEqual(["E0301"]);
+    expect(codes("fn both(x: f32[D]) = sum(reshape(x, [2, D/2])) + sum(reshape(x, [D/3, 3]))")).toEqual([]);
+  });
+
   test("a callee's extent names are its own", () => {
     expect(outputTypes(model("fn swap(x: f32[a, b]) -> f32[b, a] = transpose(x)\nmodel M[a, b](x: f32[b, a]) -> f32[a, b] { return swap(x) }"))).toEqual(["output: f32[a, b]"]);
   });

@@ -1,6 +1,6 @@
 /** Solving argument shapes against a signature. */
 import { describe, expect, test } from "vitest";
-import type { Pattern } from "../../../compiler/check/signature.ts";
+import type { Pattern } from "../../../compiler/check/pattern.ts";
 import { instantiate, type Solution, solve } from "../../../compiler/check/unify-shapes.ts";
 import { parseExtent } from "../../../compiler/ir/extent.ts";
 import { printType, tensorType } from "../../../compiler/ir/types.ts";

@@ -6,7 +6,7 @@ import { type Expression, f32, i32 } from "../../../compiler/kernel/node.ts";
 import { printExpression } from "../../../compiler/kernel/print.ts";
 import { noFacts } from "../../../compiler/kernel/ranges.ts";
 import { rebuild } from "../../../compiler/kernel/simplify.ts";
-import { buffersOf, expressions, inputs, kernelOf } from "../../support/random-kernels.ts";
+import { buffersOf, expressions, indexExpressions, inputs, kernelOf } from "../../support/random-kernels.ts";
 
 const i = ref("i", i32);
 const j = ref("j", i32);
@@ -94,6 +94,20 @@ describe("the builders on random expressions", () => {
         expect(simplified.result).toEqual(plain.result);
       }),
       { numRuns: 600 },
+    );
+  });
+
+  it("give the same index as the index arithmetic they simplify", () => {
+    const wide = fc.record({ x: fc.constant(0), y: fc.constant(0), n: fc.integer({ min: -40, max: 40 }), m: fc.integer({ min: -9, max: 9 }), flag: fc.constant(false) });
+    fc.assert(
+      fc.property(indexExpressions(3), fc.array(wide, { minLength: 12, maxLength: 12 }), (e, list) => {
+        const plain = buffersOf(list);
+        const simplified = buffersOf(list);
+        interpret(kernelOf(e, "workgroup", 12), plain);
+        interpret(kernelOf(rebuild(e, noFacts, new Map()), "workgroup", 12), simplified);
+        expect(simplified.result).toEqual(plain.result);
+      }),
+      { numRuns: 1500 },
     );
   });
 });

@@ -49,6 +49,8 @@ describe("interpret", () => {
     ["if thread < 2 { barrier }", "invocation 0 waits at the barrier at body[0].then[0], invocation 2 at the end"],
     ["if thread < 2 { barrier } else { barrier }", "invocation 2 at the barrier at body[0].otherwise[0]"],
     ["y[thread - 1] = 0.0", "index -1 of buffer 'y'"],
+    ["y[4] = 0.0", "index 4 of buffer 'y', which has 4 elements"],
+    ["let a = x[1 : 4]", "index 1 of buffer 'x', which has 4 elements"],
     ["tile[4] = 0.0", "index 4 of workgroup array 'tile', which has 4 elements"],
     ["array a: f32[2] a[2] = 0.0", "index 2 of array 'a', which has 2 elements"],
     ["array a: f32[2] y[0] = a[2]", "index 2 of array 'a', which has 2 elements"],

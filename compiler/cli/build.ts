@@ -1,0 +1,34 @@
+/** `normfuse build`: a typed module per model, with the kernels and the reference as readable files beside it. */
+import { compileModel, emitModule, emitReference } from "../index.ts";
+import type { KernelTarget } from "../index.ts";
+import { basename } from "node:path";
+import { type Arguments, oneFile, planOptions } from "./arguments.ts";
+import { Failure } from "./failure.ts";
+import { joinPath, loadModels, oneModel, writeWhole } from "./files.ts";
+
+const targets = ["wgsl", "gpujs", "reference"] as const;
+
+export function build(args: Arguments): string {
+  const path = oneFile(args);
+  const loaded = loadModels(path, args.bind);
+  const chosen = args.text.model === undefined ? loaded.models : [oneModel(loaded, args.text.model)];
+  if (chosen.length === 0) oneModel(loaded, undefined);
+  const wanted = (args.text.target ?? "wgsl").split(",");
+  for (const target of wanted) if (!targets.some((known) => known === target)) throw new Failure("usage", `--target got '${target}'`, `a list of ${targets.join(", ")}`);
+  const kernelTargets = wanted.filter((target): target is KernelTarget => target !== "reference");
+  const [first, ...others] = kernelTargets;
+  if (first === undefined) throw new Failure("usage", "--target reference alone makes no module", "add wgsl or gpujs: --target wgsl,reference");
+  const out = args.text.out ?? "out";
+  const written = chosen.flatMap((model) => {
+    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, planOptions(args)).artifact;
+    const docs = Object.fromEntries(model.inputs.filter((leaf) => leaf.doc !== "").map((leaf) => [leaf.name, leaf.doc]));
+    return emitModule({
+      artifacts: [artifact(first), ...others.map(artifact)], docs, source: basename(path),
+      ...(wanted.includes("reference") ? { reference: emitReference(model) } : {}),
+    });
+  });
+  // Everything is compiled before anything is written: a mistake leaves the old files.
+  for (const file of written) writeWhole(joinPath(out, file.path), file.text);
+  const paths = written.map((file) => joinPath(out, file.path));
+  return args.json ? JSON.stringify({ files: paths }) : paths.map((each) => `wrote ${each}`).join("\n");
+}

@@ -1,0 +1,15 @@
+/** `normfuse help`: what the commands and options are. */
+const texts: Readonly<Record<string, string>> = {
+  build: "build FILE.nf [--model NAME] [--target wgsl,gpujs,reference] [--out DIR]\n  a typed TypeScript module per model; kernels and reference as readable files beside it",
+  run: "run FILE.nf [--model NAME] --inputs FILE.json [--params FILE.json|seed:1] [--bind B=2] [--device webgpu|gpujs|reference]\n  one run; --mode async|cpu|webasm|webgpu for GPU.js, --adapter auto|gpu|swiftshader|gles for WebGPU",
+  check: "check FILE.nf [--model NAME] [--bind B=4] [--device webgpu|gpujs] [--seed 1]\n  every kernel and the whole model against the float64 reference, on ordinary and hostile inputs; exit code 1 if any diverges",
+  explain: "explain FILE.nf [--model NAME] [--bind B=2] [--target wgsl|gpujs] [--cost gpu|software] [--svg FILE]\n  kernels, the rules that made them, bytes and flops, and why each value in memory is there",
+  format: "format FILE.nf ... [--write | --check]\n  the one layout",
+  dev: "dev FILE.nf [--model NAME] [--dump tree,tensor,folds,fused,kernel,code,artifact]\n  any stage of the compiler as text",
+};
+
+export function help(command?: string): string {
+  const one = command === undefined ? undefined : texts[command];
+  if (one !== undefined) return `normfuse ${one}`;
+  return ["normfuse: models written as text, compiled to few, fast, checked kernels", "", ...Object.values(texts).map((text) => `normfuse ${text}`), "", "--json prints one JSON object on every command; --bind NAME=NUMBER binds extents at compile time", "exit codes: 0 fine, 1 a mistake in the input or a failed check, 70 a bug in normfuse"].join("\n");
+}

@@ -1,0 +1,69 @@
+/** `normfuse run`: one model on one device, tensors in and out as JSON. */
+import { inferBindings } from "../../runtime/extents.ts";
+import { hostTensors } from "../../runtime/host-values.ts";
+import { load } from "../../runtime/index.ts";
+import { initialParameters } from "../../runtime/initialise.ts";
+import type { Tensor } from "../../runtime/tensor.ts";
+import { compileModel, evaluateReference, type TensorFunction } from "../index.ts";
+import type { ReferenceTensor } from "../ops/define.ts";
+import type { Artifact } from "../../runtime/artifact.ts";
+import { type Arguments, oneFile, planOptions } from "./arguments.ts";
+import { deviceName, openDevice } from "./devices.ts";
+import { loadModels, oneModel } from "./files.ts";
+import { readTensors, tensorToJson } from "./tensor-json.ts";
+
+export interface RunOutcome {
+  readonly outputs: Readonly<Record<string, { readonly dtype: Tensor["dtype"]; readonly shape: readonly number[]; readonly data: ArrayLike<number> }>>;
+  readonly dispatches: number;
+  readonly milliseconds: number;
+}
+
+export async function run(args: Arguments): Promise<string> {
+  const model = oneModel(loadModels(oneFile(args), args.bind), args.model);
+  const device = deviceName(args);
+  const inputs = args.text.inputs === undefined ? {} : readTensors(args.text.inputs);
+  const compiled = compileModel(model, device === "gpujs" ? "gpujs" : "wgsl", planOptions(args));
+  const parameters = parametersOf(args, compiled.artifact, inputs);
+  const outcome = device === "reference" ? runReference(model, compiled.artifact, args.bind, inputs, parameters) : await runOn(compiled.artifact, device, args, inputs, parameters);
+  if (args.json) return JSON.stringify({ outputs: Object.fromEntries(Object.entries(outcome.outputs).map(([name, tensor]) => [name, tensorToJson(tensor)])), dispatches: outcome.dispatches, milliseconds: outcome.milliseconds });
+  const lines = Object.entries(outcome.outputs).map(([name, tensor]) => `${name}: ${tensor.dtype}[${tensor.shape.join(", ")}] ${preview(tensor.data)}`);
+  return [...lines, `${outcome.dispatches} ${outcome.dispatches === 1 ? "dispatch" : "dispatches"}, ${outcome.milliseconds.toFixed(2)} ms on ${device}`].join("\n");
+}
+
+const preview = (data: ArrayLike<number>): string => {
+  const shown = Array.from({ length: Math.min(8, data.length) }, (_, i) => Number((data[i] as number).toPrecision(7)).toString());
+  return `[${shown.join(", ")}${data.length > 8 ? `, ... ${data.length - 8} more` : ""}]`;
+};
+
+/** `--params FILE.json`, or `seed:N` for the initialisers of the source with that seed (seed 1 when left out). */
+function parametersOf(args: Arguments, artifact: Artifact, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const given = args.text.params ?? "seed:1";
+  const seed = /^seed:(\d+)$/.exec(given);
+  if (!seed) return readTensors(given);
+  const used = artifact.parameters.some((parameter) => parameter.shape.some((extent) => typeof extent !== "number"));
+  return initialParameters(artifact, Number(seed[1]), used ? bindingsOf(artifact, args.bind, inputs) : args.bind);
+}
+
+/** Extents from the shapes of the inputs; checks them too. throws: RuntimeError, as the runtime does */
+function bindingsOf(artifact: Artifact, bind: Readonly<Record<string, number>>, inputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, number>> {
+  return inferBindings(hostTensors("input", artifact.inputs, inputs), bind);
+}
+
+async function runOn(artifact: Artifact, name: "webgpu" | "gpujs", args: Arguments, inputs: Readonly<Record<string, Tensor>>, parameters: Readonly<Record<string, Tensor>>): Promise<RunOutcome> {
+  const device = await openDevice(name, args);
+  try {
+    const program = await load(artifact, device);
+    await program.prepare(parameters);
+    return await program.run(inputs, { extents: args.bind });
+  } finally {
+    device.destroy();
+  }
+}
+
+function runReference(model: TensorFunction, artifact: Artifact, bind: Readonly<Record<string, number>>, inputs: Readonly<Record<string, Tensor>>, parameters: Readonly<Record<string, Tensor>>): RunOutcome {
+  const bindings = inferBindings(hostTensors("parameter", artifact.parameters, parameters), bindingsOf(artifact, bind, inputs));
+  const wide = (tensors: Readonly<Record<string, Tensor>>): Record<string, ReferenceTensor> => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.shape, data: Float64Array.from(tensor.data) }]));
+  const start = performance.now();
+  const outputs = evaluateReference(model, bindings, wide(inputs), wide(parameters));
+  return { outputs, dispatches: 0, milliseconds: performance.now() - start };
+}

@@ -1,0 +1,44 @@
+/** An explanation for a terminal. */
+import type { ExplainedKernel, Explanation } from "./explain.ts";
+
+export function explanationText(explanation: Explanation): string {
+  const { bytes } = explanation;
+  const lines = [
+    `${explanation.model} on ${explanation.target}: ${explanation.dispatches} ${explanation.dispatches === 1 ? "dispatch" : "dispatches"} a run, ${size(bytes.planned)} planned, ${size(bytes.unavoidable)} unavoidable (x${(bytes.planned / Math.max(1, bytes.unavoidable)).toFixed(2)}), ${count(explanation.flops)}flop`,
+  ];
+  const assumed = Object.entries(explanation.assumed);
+  if (assumed.length > 0) lines.push(`figures assume ${assumed.map(([name, value]) => `${name} = ${value}`).join(", ")}; bind with --bind NAME=NUMBER`);
+  lines.push("", ...explanation.kernels.flatMap(kernelLines));
+  if (explanation.prepare.length > 0) lines.push("", "once per set of parameters (prepare):", ...explanation.prepare.flatMap(kernelLines));
+  if (explanation.kept.length > 0) {
+    lines.push("", "kept in memory:");
+    const width = Math.max(...explanation.kept.map((kept) => kept.value.length));
+    for (const kept of explanation.kept) lines.push(`  ${kept.value.padEnd(width)}  ${size(kept.bytes).padStart(9)}  ${kept.reason}`);
+  }
+  if (explanation.alternatives.length > 1) {
+    lines.push("", "plans weighed (the cost model's estimate):");
+    for (const other of explanation.alternatives) lines.push(`  ${other.microseconds.toFixed(1).padStart(10)} us  ${other.dispatches} ${other.dispatches === 1 ? "dispatch  " : "dispatches"}  ${other.description}`);
+  }
+  return lines.join("\n");
+}
+
+function kernelLines(kernel: ExplainedKernel): string[] {
+  return [
+    `  ${kernel.name}  ${kernel.template}  ${size(kernel.bytes)}  ${count(kernel.flops)}flop  ${kernel.microseconds.toFixed(1)} us (${kernel.bound} bound)`,
+    `    ${kernel.reads.join(", ")} -> ${kernel.writes.join(", ")}`,
+    `    ${kernel.rules.length > 0 ? kernel.rules.join(" | ") : "no rule: one map"}`,
+  ];
+}
+
+/** unit: bytes in; text with a binary prefix out */
+export function size(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(2)} MiB`;
+}
+
+function count(value: number): string {
+  if (value < 1e3) return `${value} `;
+  if (value < 1e6) return `${(value / 1e3).toFixed(1)} k`;
+  return value < 1e9 ? `${(value / 1e6).toFixed(1)} M` : `${(value / 1e9).toFixed(2)} G`;
+}
