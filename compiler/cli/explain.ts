@@ -11,7 +11,7 @@ export function explainCommand(args: Arguments): string {
   const target = oneOf("target", args.text.target, ["wgsl", "gpujs"], "wgsl");
   const compiled = compileModel(model, target, planOptions(args));
   const explanation = explain(model.name, compiled.e, compiled.plan, args.bind);
-  if (args.text.svg !== undefined) writeWhole(args.text.svg, planPicture(model, compiled.plan, explanation));
+  if (args.text.svg !== undefined) writeWhole(args.text.svg, planPicture(model, compiled.lowered, compiled.plan, explanation));
   if (args.json) return JSON.stringify(stable(explanation));
   return args.text.svg === undefined ? explanationText(explanation) : `${explanationText(explanation)}\n\nwrote ${args.text.svg}`;
 }

@@ -94,6 +94,9 @@ export class Expressions {
     if ((op === "mul" || op === "div") && right === 1) return a;
     if (op === "mul" && left === 1) return b;
     if (op === "sub" && right === 0 && !Object.is(right, -0)) return a;
+    // A square as a product: the centring rule looks for products, and no device's pow is as accurate.
+    if (op === "pow" && right === 2) return this.apply("mul", a, a);
+    if (op === "pow" && right === 1) return a;
     if (integer) {
       if (op === "add" && right === 0) return a;
       if (op === "add" && left === 0) return b;

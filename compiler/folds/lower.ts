@@ -15,14 +15,9 @@ const isOne = (extent: Extent | undefined): boolean => extent !== undefined && e
 
 const axisNames = ["i", "j", "k", "l", "p", "q"];
 
-/** Lowers one entry point. Host tensors that nothing reads stay in `sources`: they are part of the signature. */
-export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
-  const definitions: Definition[] = [];
+/** Name of the definition that each node becomes: the op and its number in graph order; leaves keep their own. */
+export function definitionNames(fn: TensorFunction): Map<TensorNode, string> {
   const names = new Map<TensorNode, string>();
-  const sources: Source[] = [
-    ...fn.inputs.map((leaf): Source => ({ name: leaf.name, role: "input", type: leaf.node.type })),
-    ...fn.parameters.map((leaf): Source => ({ name: leaf.path, role: "parameter", type: leaf.node.type })),
-  ];
   for (const leaf of fn.inputs) names.set(leaf.node, leaf.name);
   for (const leaf of fn.parameters) names.set(leaf.node, leaf.path);
   const counts = new Map<string, number>();
@@ -30,10 +25,19 @@ export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
     if (isLeaf(node)) continue;
     const count = (counts.get(node.op) ?? 0) + 1;
     counts.set(node.op, count);
-    const name = `${node.op}.${count}`;
-    names.set(node, name);
-    definitions.push(...lowerNode(node, name, names, e));
+    names.set(node, `${node.op}.${count}`);
   }
+  return names;
+}
+
+/** Lowers one entry point. Host tensors that nothing reads stay in `sources`: they are part of the signature. */
+export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
+  const names = definitionNames(fn);
+  const sources: Source[] = [
+    ...fn.inputs.map((leaf): Source => ({ name: leaf.name, role: "input", type: leaf.node.type })),
+    ...fn.parameters.map((leaf): Source => ({ name: leaf.path, role: "parameter", type: leaf.node.type })),
+  ];
+  const definitions = functionNodes(fn).filter((node) => !isLeaf(node)).flatMap((node) => lowerNode(node, required(names.get(node), "lower-to-folds", node.op), names, e));
   const taken = new Set<string>();
   const outputs = fn.outputs.map((output) => {
     let definition = required(names.get(output.node), "lower-to-folds", output.name);

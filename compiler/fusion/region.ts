@@ -201,9 +201,17 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
   const atOwnPlace = (body: Expr): boolean => loadsOf(body).every((load) => load.source !== name || sameIndices(load.indices, product.at));
   if (![...outputs, ...epilogue].every((each) => atOwnPlace(each.body))) return { illegal: `${name} is read at two places of its box` };
   if ([...beforeNames].some((before) => afterNames.has(before))) return { illegal: `${name} needs a statistic of itself` };
-  for (const member of prologue) if (needs(member.body).some((source) => ride.some((rider) => rider.definition.name === source))) return { illegal: `${member.definition.name} needs a statistic that rides` };
+  // A statistic that another one needs cannot ride: it must be complete before the loop that would accumulate it.
+  for (let moved = true; moved; ) {
+    const early = ride.findIndex((rider) => [...prologue, ...ride].some((other) => other !== rider && needs(other.body).includes(rider.definition.name)));
+    moved = early >= 0;
+    if (moved) prologue.push(...ride.splice(early, 1));
+  }
+  prologue.sort((a, b) => members.indexOf(originalOf(members, a)) - members.indexOf(originalOf(members, b)));
   return { template: "contraction", outputs, definition: product.definition, shape, prologue, ride, epilogue };
 }
+
+const originalOf = (members: readonly Member[], member: Member): Member => members.find((candidate) => candidate.definition === member.definition) ?? member;
 
 const sameBox = (a: readonly Range[], b: readonly Range[]): boolean => a.length === b.length && a.every((range, i) => sameExtent(range.extent, (b[i] as Range).extent));
 

@@ -1,10 +1,12 @@
 /** Expressions of the interpreter: each is compiled once to a closure that gives its lanes for one invocation. */
-import type { BufferData } from "./interpret.ts";
 import { instructions, evaluateInstruction } from "./instructions.ts";
 import type { Buffer, Builtin, Expression, Kernel } from "./node.ts";
 import { bitcastNumber, convertNumber, evaluateExtent } from "./numbers.ts";
 import type { SharedMemory } from "./shared-memory.ts";
 import { required } from "../errors.ts";
+
+/** Memory of a buffer. f16 buffers hold half-precision numbers as f32; bool buffers hold 0 and 1. */
+export type BufferData = Float32Array | Int32Array | Uint32Array;
 
 /** What all invocations share. */
 export interface Machine {

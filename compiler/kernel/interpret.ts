@@ -7,10 +7,11 @@
 import type { Kernel } from "./node.ts";
 import { compileBody, type Frame, type Machine } from "./interpret-statement.ts";
 import { evaluateExtent } from "./numbers.ts";
+import type { BufferData } from "./interpret-expression.ts";
 import { required } from "../errors.ts";
 import { SharedMemory } from "./shared-memory.ts";
 
-export type BufferData = Float32Array | Int32Array | Uint32Array;
+export type { BufferData };
 
 /** What a kernel did that no device may be asked to do. */
 export class KernelFault extends Error {

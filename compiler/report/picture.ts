@@ -1,4 +1,7 @@
 /** The model before and after fusion, as one self-contained SVG: ops in groups of the kernels that they became part of. */
+import { loadsOf } from "../folds/expression.ts";
+import { definitionNames } from "../folds/lower.ts";
+import type { Program } from "../folds/node.ts";
 import { functionNodes } from "../ir/traverse.ts";
 import { isLeaf, type TensorFunction, type TensorNode } from "../ir/node.ts";
 import { printType } from "../ir/types.ts";
@@ -16,7 +19,7 @@ interface Box {
 const colours = ["#2f6f9f", "#b5562b", "#3f8f5f", "#7d4fa0", "#a0812f", "#4f8f9f", "#9f3f5f", "#5f6f3f"];
 const ink = "#1f2430";
 const faint = "#8a90a0";
-const opSize = { width: 122, height: 24, gapX: 14, gapY: 16 };
+const opSize = { width: 176, height: 24, gapX: 14, gapY: 16 };
 
 const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
@@ -29,8 +32,9 @@ const rectangle = (box: Box, fill: string, stroke: string, radius = 5): string =
 /** Shortens from the right to about `characters`. */
 const short = (content: string, characters: number): string => (content.length <= characters ? content : `${content.slice(0, characters - 1)}…`);
 
-export function planPicture(model: TensorFunction, plan: Plan, explanation: Explanation): string {
-  const before = drawGraph(model);
+/** `lowered` is the program before fusion: it tells which ops went into which kernel. */
+export function planPicture(model: TensorFunction, lowered: Program, plan: Plan, explanation: Explanation): string {
+  const before = drawGraph(model, kernelOfOps(model, lowered, explanation));
   const after = drawKernels(plan, explanation);
   const left = 30;
   const middle = left + before.width + 70;
@@ -59,8 +63,30 @@ interface Drawing {
   readonly count: number;
 }
 
-/** Ops by depth, one row a depth; constants and extents are left out. */
-function drawGraph(model: TensorFunction): Drawing {
+/** The kernel that each op became part of: from what a kernel writes back to what it reads. */
+function kernelOfOps(model: TensorFunction, lowered: Program, explanation: Explanation): Map<TensorNode, number> {
+  const byName = new Map(lowered.definitions.map((definition) => [definition.name, definition]));
+  const owner = new Map<string, number>();
+  explanation.kernels.forEach((kernel, i) => {
+    const reads = new Set(kernel.reads);
+    const queue = [...kernel.writes];
+    for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+      const definition = byName.get(name);
+      if (!definition || owner.has(name)) continue;
+      owner.set(name, i);
+      for (const load of loadsOf(definition.body)) if (!reads.has(load.source)) queue.push(load.source);
+    }
+  });
+  const kernels = new Map<TensorNode, number>();
+  for (const [node, name] of definitionNames(model)) {
+    const kernel = owner.get(name);
+    if (kernel !== undefined) kernels.set(node, kernel);
+  }
+  return kernels;
+}
+
+/** Ops by depth, one row a depth; constants and extents are left out. An op has the colour of its kernel. */
+function drawGraph(model: TensorFunction, kernels: ReadonlyMap<TensorNode, number>): Drawing {
   const nodes = functionNodes(model).filter((node) => node.inputs.length > 0 || isLeaf(node));
   const depth = new Map<TensorNode, number>();
   for (const node of nodes) depth.set(node, node.op === "input" ? 0 : 1 + Math.max(-1, ...node.inputs.map((input) => depth.get(input) ?? -1)));
@@ -88,9 +114,10 @@ function drawGraph(model: TensorFunction): Drawing {
       parts.push(`<path d="M${x1} ${y1}C${x1} ${y1 + 10} ${x2} ${y2 - 10} ${x2} ${y2}" fill="none" stroke="${faint}"/>`);
     }
   for (const [node, box] of place) {
-    const fill = node.op === "input" ? "#e8edf5" : node.op === "matmul" ? "#f7e6d8" : "#f6f7fa";
+    const kernel = kernels.get(node);
+    const colour = kernel === undefined ? faint : (colours[kernel % colours.length] ?? faint);
     const label = node.op === "input" ? String(node.attributes.name) : node.op;
-    parts.push(rectangle(box, fill, faint), text(box.x + 8, box.y + 16, short(label, 9), { size: 11, weight: 600 }), text(box.x + box.width - 6, box.y + 16, short(printType({ dtype: node.type.dtype, shape: node.type.shape }).replace(/^f32/, ""), 12), { size: 9, fill: faint, anchor: "end" }));
+    parts.push(rectangle(box, node.op === "input" ? "#e8edf5" : "#ffffff", colour), `<rect x="${box.x}" y="${box.y}" width="4" height="${box.height}" rx="2" fill="${colour}"/>`, text(box.x + 10, box.y + 16, short(label, 13), { size: 11, weight: 600 }), text(box.x + box.width - 6, box.y + 16, short(printType({ dtype: node.type.dtype, shape: node.type.shape }).replace(/^f32/, ""), 16), { size: 9, fill: faint, anchor: "end" }));
   }
   return { svg: parts.join("\n"), width, height: y, count: shown.filter((node) => node.op !== "input").length };
 }

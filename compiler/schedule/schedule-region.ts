@@ -3,12 +3,22 @@ import { InternalError } from "../errors.ts";
 import type { Expressions } from "../folds/expression.ts";
 import type { Tile } from "../fusion/cost.ts";
 import type { ContractionRegion, Region } from "../fusion/region.ts";
+import { simplify } from "../kernel/simplify.ts";
 import { columnLanes, flattenContraction, scheduleContraction } from "./contraction.ts";
 import { type BoundKernel, KernelWriter, type TensorInfo } from "./kernel-writer.ts";
 import { scheduleMap, scheduleRows } from "./rows.ts";
 import { scheduleThread } from "./thread.ts";
 
+/** cost: linear in the size of the kernel. */
 export function scheduleRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo): BoundKernel {
+  const bound = emitRegion(e, region, tile, name, tensorOf);
+  const kernel = simplify(bound.kernel);
+  // Simplification may find that a buffer is never read.
+  const tensors = kernel.buffers.map((buffer) => bound.tensors[bound.kernel.buffers.findIndex((before) => before.name === buffer.name)] ?? buffer.name);
+  return { kernel, tensors };
+}
+
+function emitRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo): BoundKernel {
   const writer = new KernelWriter(e, tensorOf);
   if (region.template === "contraction" && tile.template === "contraction") return scheduleContraction(writer, flattenContraction(writer, region), tile.tile, name);
   if (region.template === "rows" && tile.template === "rows") return scheduleRows(writer, region, tile.tile, name);
