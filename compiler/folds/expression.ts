@@ -25,7 +25,7 @@ export type Expr =
   | { readonly kind: "convert"; readonly id: number; readonly dtype: DType; readonly arg: Expr }
   | { readonly kind: "bitcast"; readonly id: number; readonly dtype: DType; readonly arg: Expr };
 
-const comparisons: ReadonlySet<Instruction> = new Set<Instruction>(["eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not"]);
+const comparisons: ReadonlySet<Instruction> = new Set<Instruction>(["eq", "ne", "lt", "le", "gt", "ge", "is_nan", "is_inf", "and", "or", "not"]);
 
 /** Builds and interns expressions. One per compilation. */
 export class Expressions {

@@ -8,6 +8,7 @@ import { required } from "../errors.ts";
 import { type Extent, extentValue } from "../ir/extent.ts";
 import { functionNodes } from "../ir/traverse.ts";
 import { isLeaf, type TensorFunction, type TensorNode } from "../ir/node.ts";
+import type { DType } from "../ir/types.ts";
 import { type Expr, type Expressions, type Range } from "./expression.ts";
 import type { Definition, Program, Source } from "./node.ts";
 
@@ -41,8 +42,8 @@ export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
   const taken = new Set<string>();
   const outputs = fn.outputs.map((output) => {
     let definition = required(names.get(output.node), "lower-to-folds", output.name);
-    // A host tensor handed straight through, and the second output of one value, need a copy to write to.
-    if (isLeaf(output.node) || taken.has(definition)) {
+    // A host tensor handed straight through, the second output of one value, and what leaves as f16 need a copy to write to.
+    if (isLeaf(output.node) || taken.has(definition) || output.node.type.dtype === "f16") {
       const copied = copyOf(definition, `copy.${taken.size + 1}`, output.node, e);
       definitions.push(copied);
       definition = copied.name;
@@ -55,8 +56,12 @@ export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
 
 function copyOf(source: string, name: string, node: TensorNode, e: Expressions): Definition {
   const box = node.type.shape.map((extent, axis) => e.range(axisNames[axis] ?? "x", extent));
-  return { name, dtype: node.type.dtype, box, fold: undefined, body: e.load(source, box.map((range) => e.index(range)), node.type.dtype), origin: node.origin };
+  const value = e.load(source, box.map((range) => e.index(range)), isLeaf(node) ? node.type.dtype : computed(node.type.dtype));
+  return { name, dtype: node.type.dtype, box, fold: undefined, body: e.convert(value, node.type.dtype), origin: node.origin };
 }
+
+/** f16 is how host tensors are stored. Every value in between is f32, so that nothing overflows or accumulates in f16 (spec/numerics.md). */
+const computed = (dtype: DType): DType => (dtype === "f16" ? "f32" : dtype);
 
 function lowerNode(node: TensorNode, name: string, names: ReadonlyMap<TensorNode, string>, e: Expressions): Definition[] {
   const box = node.type.shape.map((extent, axis): Range => e.range(axisNames[axis] ?? "x", extent));
@@ -66,14 +71,15 @@ function lowerNode(node: TensorNode, name: string, names: ReadonlyMap<TensorNode
     const aligned = indices.length === operand.type.shape.length
       ? indices.map((index, axis) => (isOne(operand.type.shape[axis]) ? e.constant(0, "i32") : index))
       : broadcastIndices(e, operand.type.shape, indices);
-    return e.load(source, aligned, operand.type.dtype);
+    const { dtype } = operand.type;
+    return isLeaf(operand) ? e.convert(e.load(source, aligned, dtype), computed(dtype)) : e.load(source, aligned, computed(dtype));
   };
-  const lowered = operation(node.op).lower({ e, node, box, read });
-  const base = { dtype: node.type.dtype, box, origin: node.origin };
+  const lowered = operation(node.op).lower({ e, node: { ...node, type: { ...node.type, dtype: computed(node.type.dtype) } }, box, read });
+  const base = { dtype: computed(node.type.dtype), box, origin: node.origin };
   if (!lowered.epilogue) return [{ ...base, name, fold: lowered.fold, body: lowered.body }];
   const folded = `${name}.fold`;
   const outer = box.map((range) => e.range(range.name, range.extent));
-  const atOuter = e.load(folded, outer.map((range) => e.index(range)), node.type.dtype);
+  const atOuter = e.load(folded, outer.map((range) => e.index(range)), base.dtype);
   return [
     { ...base, name: folded, fold: lowered.fold, body: lowered.body },
     { ...base, box: outer, name, fold: undefined, body: lowered.epilogue(atOuter) },

@@ -25,7 +25,21 @@ export interface Definition {
   /** Scalar expression over P and R. */
   readonly body: Expr;
   readonly origin: Origin | undefined;
+  /** Present on a fold over one tile of the columns of a product: the kernel that makes the tile emits it. */
+  readonly partial?: Partial;
 }
+
+/** The same value as the definition's body, told from inside the tile. */
+export interface Partial {
+  readonly product: string;
+  /** Columns in a tile. */
+  readonly width: number;
+  /** Over the product's box: loads of the product at its own element, and of `tilePivot` for the tile's first element of the row. */
+  readonly element: Expr;
+}
+
+/** Source name of the first element of a row's tile in `Partial.element`. */
+export const tilePivot = "@tile_pivot";
 
 export type SourceRole = "input" | "parameter";
 

@@ -164,10 +164,11 @@ function contractionWork(region: ContractionRegion, context: CostContext, lanes:
   const main = 2 * paddedRows * paddedColumns * inner + across * paddedRows * inner * (operationsIn(shape.left) + ridden) + down * columns * inner * operationsIn(shape.right);
   const prologue = across * paddedRows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges) * (operationsIn(member.body) + 1)));
   const after = paddedRows * columns * (sum(region.epilogue.map((member) => operationsIn(member.body) + 1)) + sum(region.outputs.map((output) => operationsIn(output.body))));
+  const emitted = paddedRows * columns * sum(region.partials.map((partial) => operationsIn(partial.element) + 1));
   const reads = across * rows * inner * loadsAlong(shape.left, shape.inner) + down * columns * inner * loadsAlong(shape.right, shape.inner) + across * rows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges)));
-  const crossings = 2 * Math.ceil(inner / tile.innerBlock) + 3 * levelCount(region.prologue) + (region.prologue.length > 0 ? 1 : 0) + (region.ride.length > 0 ? 3 : 0) + 3 * levelCount(region.epilogue);
+  const crossings = 2 * Math.ceil(inner / tile.innerBlock) + 3 * levelCount(region.prologue) + (region.prologue.length > 0 ? 1 : 0) + (region.ride.length > 0 ? 3 : 0) + (region.partials.length > 0 ? 4 : 0) + 3 * levelCount(region.epilogue);
   return {
-    tile: { template: "contraction", tile }, flops: batch * (main + prologue + after), cacheBytes: 4 * batch * reads,
+    tile: { template: "contraction", tile }, flops: batch * (main + prologue + after + emitted), cacheBytes: 4 * batch * reads,
     invocations: threads * workgroups, barriers: crossings * threads * workgroups,
   };
 }

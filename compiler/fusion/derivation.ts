@@ -20,7 +20,7 @@ const application = (rule: string, subjects: readonly string[], ...conditions: r
 function placementRules(region: Region): Application[] {
   const outputs = region.outputs.map((output) => output.definition.name);
   const rules: Application[] = [];
-  const inlined = region.outputs.some((output) => output.body.kind !== "load") || (region.template === "contraction" && (region.shape.left.kind !== "load" || region.shape.right.kind !== "load"));
+  const inlined = region.outputs.some((output) => output.body.kind !== "load" && !output.definition.partial) || (region.template === "contraction" && (region.shape.left.kind !== "load" || region.shape.right.kind !== "load"));
   if (inlined) rules.push(application("R1 inline map", outputs, "a map is recomputed where it is read"));
   if (region.outputs.length > 1) rules.push(application("R5 several outputs", outputs, "equal rows"));
   switch (region.template) {
@@ -38,7 +38,7 @@ function placementRules(region: Region): Application[] {
       if (region.prologue.length > 0) rules.push(application("R10 own the row (prologue)", names(region.prologue), "every workgroup reads whole rows of the left operand"));
       if (region.ride.length > 0) rules.push(application("R4 ride", names(region.ride), "same contracted axis; read only after the loop"));
       if (region.epilogue.length > 0) rules.push(application("R10 own the row (epilogue)", names(region.epilogue), "the workgroup holds whole rows of the product in registers"));
-      if (region.outputs.some((output) => output.definition.name !== region.definition.name)) rules.push(application("R3 epilogue", outputs, "the map has the product's own box"));
+      if (region.outputs[0]?.definition !== region.definition) rules.push(application("R3 epilogue", outputs, "the map has the product's own box"));
       break;
     default:
       return region satisfies never;

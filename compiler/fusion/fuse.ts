@@ -13,7 +13,8 @@ import type { CostContext } from "./cost.ts";
 import { place, type Placement, type PlaceOptions } from "./place.ts";
 import type { ContractionRegion, Templates } from "./region.ts";
 import { defer } from "./rules/defer.ts";
-import { recentre } from "./rules/projection.ts";
+import { recentre, type Rewritten } from "./rules/projection.ts";
+import { split } from "./rules/split.ts";
 import { admitted, type Application, type Contract } from "./rules/rule.ts";
 
 export interface FuseOptions {
@@ -22,6 +23,9 @@ export interface FuseOptions {
   readonly context: (program: Program) => CostContext;
   readonly lanes: (program: Program) => (region: ContractionRegion) => number;
 }
+
+/** Columns in a tile that emits partial statistics. */
+const partialWidth = 64;
 
 export interface Alternative {
   readonly description: string;
@@ -52,16 +56,18 @@ export function fuse(e: Expressions, lowered: Program, options: FuseOptions): Fu
   let best = placed(program);
   if (!best) throw new InternalError("fuse", `no legal placement of ${lowered.name}: storing every value must always be one`);
   const alternatives: Alternative[] = [{ description: "statistics before or after each contraction", ...summary(best) }];
-  if (admitted[options.contract].has("real-equal") && options.templates === "workgroup")
-    for (const definition of contractionsOf(e, program)) {
-      const deferred = defer(e, best.program, definition.name);
-      const next = deferred && placed(deferred.program);
-      if (!deferred || !next) continue;
-      alternatives.push({ description: `${definition.name} deferred: its row statistics ride in the main loop`, ...summary(next) });
-      if (next.microseconds >= best.microseconds) continue;
+  if (admitted[options.contract].has("real-equal") && options.templates === "workgroup") {
+    const attempt = (rewritten: Rewritten | undefined, description: string): void => {
+      const next = rewritten && placed(rewritten.program);
+      if (!rewritten || !next || !best) return;
+      alternatives.push({ description, ...summary(next) });
+      if (next.microseconds >= best.microseconds) return;
       best = next;
-      applications.push(...deferred.applications);
-    }
+      applications.push(...rewritten.applications);
+    };
+    for (const definition of contractionsOf(e, program)) attempt(defer(e, best.program, definition.name), `${definition.name} deferred: its row statistics ride in the main loop`);
+    for (const definition of contractionsOf(e, best.program)) attempt(split(e, best.program, definition.name, partialWidth), `${definition.name} emits partial statistics of its tiles`);
+  }
   return { placement: best, applications, alternatives: [...alternatives].sort((a, b) => a.microseconds - b.microseconds) };
 }
 

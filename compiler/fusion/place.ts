@@ -7,7 +7,7 @@ import type { Definition, Program } from "../folds/node.ts";
 import { contractionShape } from "./contraction-shape.ts";
 import { foldGroups } from "./candidates.ts";
 import { costOf, type CostContext, type RegionCost, tensorsRead } from "./cost.ts";
-import { buildRegion, type ContractionRegion, isIllegal, type Illegal, type Region, type Templates } from "./region.ts";
+import { buildRegion, type ContractionRegion, isIllegal, type Illegal, type Region, type Templates, withPartials } from "./region.ts";
 import { parameterOnly } from "./rules/defer.ts";
 
 /** One kernel of a plan. */
@@ -100,6 +100,7 @@ class Search {
   readonly #groups: readonly Definition[][];
   readonly #always: Set<string>;
   readonly #parameterOnly: (name: string) => boolean;
+  readonly #partials = new Map<string, Definition[]>();
   readonly #ancestors = new Map<string, Set<string>>();
   readonly #cache = new Map<string, { region: Region; cost: RegionCost } | Illegal>();
 
@@ -108,11 +109,18 @@ class Search {
     this.#options = options;
     this.#byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
     this.#parameterOnly = parameterOnly(program);
-    const groups = foldGroups(options.e, program);
+    const groups = foldGroups(options.e, { ...program, definitions: program.definitions.filter((definition) => !definition.partial) });
+    for (const definition of program.definitions) {
+      if (!definition.partial) continue;
+      const { product } = definition.partial;
+      this.#partials.set(product, [...(this.#partials.get(product) ?? []), definition]);
+    }
     this.#groups = options.templates === "thread" ? groups.flatMap((group) => group.map((definition) => [definition])) : groups;
     this.#always = new Set(program.outputs.map((output) => output.definition));
     // R7: what depends on parameters alone runs once, in prepare; its folds and kept maps end there.
     for (const definition of program.definitions) if (this.#parameterOnly(definition.name)) this.#always.add(definition.name);
+    // A tile's partial statistics are stored by the kernel that makes the tile, whenever somebody reads them.
+    for (const definition of program.definitions) if (definition.partial) this.#always.add(definition.name);
     const grouped = new Set(groups.flat().map((definition) => definition.name));
     const singles = program.definitions.filter((definition) => !this.#always.has(definition.name) && !grouped.has(definition.name)).map((definition) => [definition.name]);
     const folds = this.#groups.map((group) => group.map((definition) => definition.name)).filter((names) => names.every((name) => !this.#always.has(name)));
@@ -154,6 +162,9 @@ class Search {
   }
 
   #rootsOf(name: string, stored: ReadonlySet<string>): string[] {
+    const product = this.#byName.get(name)?.partial?.product ?? name;
+    const partials = this.#partials.get(product);
+    if (partials) return [product, ...partials.map((definition) => definition.name)];
     const group = this.#groups.find((members) => members.some((member) => member.name === name));
     const together = group?.filter((member) => stored.has(member.name) && !this.#parameterOnly(member.name)).map((member) => member.name) ?? [];
     return together.length > 1 && together.includes(name) ? together : [name];
@@ -161,11 +172,14 @@ class Search {
 
   #region(roots: readonly string[], stored: ReadonlySet<string>): { region: Region; cost: RegionCost } | Illegal {
     const relevant = new Set(roots.flatMap((root) => [...(this.#ancestors.get(root) ?? [])].filter((name) => stored.has(name))));
-    const key = `${roots.join("+")}|${[...relevant].sort().join(",")}`;
+    const key = `${roots.join("+")}|${stored.has(roots[0] as string)}|${[...relevant].sort().join(",")}`;
     const known = this.#cache.get(key);
     if (known) return known;
     const { e, context, templates, lanes } = this.#options;
-    const region = buildRegion(e, this.#program, this.#byName, stored, roots.map((root) => this.#byName.get(root) as Definition), templates);
+    const partials = this.#partials.get(roots[0] as string) ?? [];
+    const own = roots.map((root) => this.#byName.get(root) as Definition).filter((root) => !root.partial);
+    const plain = partials.length > 0 && !stored.has(roots[0] as string) ? { illegal: `${roots[0]} is not in memory` } : buildRegion(e, this.#program, this.#byName, stored, own, templates);
+    const region = partials.length > 0 && !isIllegal(plain) ? withPartials(e, plain, partials) : plain;
     const cost = isIllegal(region) ? region : costOf(region, context, lanes);
     const made = "illegal" in cost ? cost : { region: region as Region, cost };
     this.#cache.set(key, made);
@@ -180,6 +194,11 @@ class Search {
       if (outputs.has(name)) continue;
       if (this.#parameterOnly(name)) {
         reasons.set(name, "parameters only: made once, in prepare");
+        continue;
+      }
+      const partial = this.#byName.get(name)?.partial;
+      if (partial) {
+        reasons.set(name, `partial statistics: the rows of ${partial.product} span workgroups, and only a later dispatch can merge them`);
         continue;
       }
       const decision = this.decisions.find((names) => names.includes(name)) ?? [name];

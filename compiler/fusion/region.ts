@@ -51,6 +51,25 @@ export interface ContractionRegion extends RegionBase {
   readonly ride: readonly Member[];
   /** Folds over the columns of the product: the workgroup owns whole rows. `ranges` are the columns. */
   readonly epilogue: readonly (Member & { readonly limit: number | undefined })[];
+  /** Partial folds of the product that each tile emits; further outputs. */
+  readonly partials: readonly PartialOutput[];
+}
+
+/** A partial fold of one tile: see Definition.partial. */
+export interface PartialOutput {
+  readonly definition: Definition;
+  /** Over the region's ranges. */
+  readonly element: Expr;
+  readonly width: number;
+}
+
+/** The region that also emits `partials` of its product, which must be what it stores. */
+export function withPartials(e: Expressions, region: Region, partials: readonly Definition[]): Region | Illegal {
+  const output = region.outputs[0];
+  if (region.template !== "contraction" || output?.definition !== region.definition || region.epilogue.length > 0) return { illegal: `${partials[0]?.partial?.product ?? "the product"} is not stored as it is: its tiles cannot emit partial statistics` };
+  const by = new Map(region.definition.box.map((range, axis) => [range, e.index(output.box[axis] ?? range)]));
+  const made = partials.flatMap((definition) => (definition.partial ? [{ definition, width: definition.partial.width, element: substitute(e, definition.partial.element, by) }] : []));
+  return { ...region, partials: made, outputs: [output, ...made.map(({ definition }): RegionOutput => ({ definition, body: e.constant(0, definition.dtype), box: definition.box }))] };
 }
 
 /** One output element per invocation, every fold a serial loop: the only form without workgroup memory. */
@@ -208,7 +227,7 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
     if (moved) prologue.push(...ride.splice(early, 1));
   }
   prologue.sort((a, b) => members.indexOf(originalOf(members, a)) - members.indexOf(originalOf(members, b)));
-  return { template: "contraction", outputs, definition: product.definition, shape, prologue, ride, epilogue };
+  return { template: "contraction", outputs, definition: product.definition, shape, prologue, ride, epilogue, partials: [] };
 }
 
 const originalOf = (members: readonly Member[], member: Member): Member => members.find((candidate) => candidate.definition === member.definition) ?? member;

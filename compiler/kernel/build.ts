@@ -70,7 +70,7 @@ export const constantValue = (e: Expression): number | undefined =>
 /** Instructions whose f32 value is the same on every device, so that folding them changes no bit. */
 const foldable: ReadonlySet<Instruction> = new Set<Instruction>([
   "add", "sub", "mul", "div", "neg", "abs", "sign", "min", "max", "floor", "ceil", "round", "trunc", "sqrt",
-  "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "bit_and", "bit_or", "bit_xor", "shift_left", "shift_right", "select",
+  "eq", "ne", "lt", "le", "gt", "ge", "is_nan", "is_inf", "and", "or", "not", "bit_and", "bit_or", "bit_xor", "shift_left", "shift_right", "select",
 ]);
 
 /** The value of an instruction on constants; undefined where it cannot be folded (an integer division by zero). */

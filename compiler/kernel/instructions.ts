@@ -70,6 +70,8 @@ export const instructions: Readonly<Record<Instruction, InstructionRule>> = {
   le: compare("numbers", (a, b) => a <= b),
   gt: compare("numbers", (a, b) => a > b),
   ge: compare("numbers", (a, b) => a >= b),
+  is_nan: { arity: 1, operands: "floats", result: "bool", flops: 1, evaluate: (_scalar, a = 0) => (Number.isNaN(a) ? 1 : 0) },
+  is_inf: { arity: 1, operands: "floats", result: "bool", flops: 1, evaluate: (_scalar, a = NaN) => (Math.abs(a) === Infinity ? 1 : 0) },
   and: two("bools", (a, b) => a & b),
   or: two("bools", (a, b) => a | b),
   not: one("bools", (a) => 1 - a),

@@ -8,7 +8,7 @@ import { legalizeLoad, legalizeStore } from "./legalize-access.ts";
 import { add, apply, bitcast, constant, convert, float, foldConstants, instruction, ref, select } from "./build.ts";
 import { type Expression, type Instruction, type Kernel, scalarType, type Statement } from "./node.ts";
 import { freshName } from "./names.ts";
-import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, logarithmByBits, logarithmByOrder, power, roundTies, same, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, truncation } from "./prelude.ts";
+import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, isInfiniteByBits, isInfiniteByOrder, isNaNByBits, isNaNByOrder, logarithmByBits, logarithmByOrder, power, roundTies, same, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, truncation } from "./prelude.ts";
 import { type Facts, type Range, rangeOf } from "./ranges.ts";
 import { childrenOf, declaredNames } from "./traverse.ts";
 
@@ -37,6 +37,8 @@ const wgslRewrites: ReadonlyMap<Instruction, Rewrite> = new Map<Instruction, Rew
   ["log2", unary((a, at) => logarithmByBits("log2", a, at))],
   ["pow", binary((a, b, at) => power(a, b, at, sizeOfPower))],
   ["sign", unary(signOf)],
+  ["is_nan", unary(isNaNByBits)],
+  ["is_inf", unary(isInfiniteByBits)],
 ]);
 
 /** Everything is a float in GPU.js. The half keeps an inexact division of multiples from falling below the integer. */
@@ -57,6 +59,8 @@ const gpujsRewrites: ReadonlyMap<Instruction, Rewrite> = new Map<Instruction, Re
   ["pow", binary((a, b, at) => power(a, b, at, sizeOfPowerByOrder))],
   ["exp", unary(exponentialByOrder)],
   ["sign", unary(signOf)],
+  ["is_nan", unary(isNaNByOrder)],
+  ["is_inf", unary(isInfiniteByOrder)],
   ["round", unary(roundTies)],
   ["trunc", unary(truncation)],
   ["inverse_sqrt", unary((a) => instruction("div", same(1, a), instruction("sqrt", a)))],

@@ -18,7 +18,7 @@ export type Instruction =
   | "min" | "max" | "fma"
   | "floor" | "ceil" | "round" | "trunc"
   | "sqrt" | "inverse_sqrt" | "exp" | "exp2" | "log" | "log2" | "sin" | "cos" | "pow"
-  | "eq" | "ne" | "lt" | "le" | "gt" | "ge"
+  | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "is_nan" | "is_inf"
   | "and" | "or" | "not"
   | "bit_and" | "bit_or" | "bit_xor" | "shift_left" | "shift_right"
   /** select(condition, whenTrue, whenFalse) */

@@ -30,8 +30,20 @@ export function isNaNByBits(x: Expression): Expression {
   return instruction("gt", bits, same(0x7f800000, bits));
 }
 
+/** True for the infinities, by bits. */
+export function isInfiniteByBits(x: Expression): Expression {
+  const bits = withoutSign(bitsOf(x));
+  return instruction("eq", bits, same(0x7f800000, bits));
+}
+
 /** False for NaN, by comparisons that hold for every number together. */
 const isOrdered = (x: Expression): Expression => instruction("or", instruction("lt", x, same(0, x)), instruction("ge", x, same(0, x)));
+
+/** True for NaN, for targets without a bitcast. */
+export const isNaNByOrder = (a: Expression, site: Site): Expression => instruction("not", isOrdered(site.once(a, "value")));
+
+/** True for the infinities, for targets without a bitcast: they lie beyond the largest number. */
+export const isInfiniteByOrder = (a: Expression): Expression => instruction("gt", instruction("abs", a), largest(a));
 
 /** The bound of a clamp keeps NaN of x by itself: no comparison holds for NaN. */
 function clampAt(op: "max" | "min", x: Expression, bound: Expression): Expression {

@@ -3,7 +3,8 @@
  * passes prints to WGSL that a browser accepts (workgroup mode) or to a GPU.js function (thread mode).
  */
 import { isLegalName } from "./names.ts";
-import { i32, type Expression, type Kernel, type Lanes, type Statement, type ValueType } from "./node.ts";
+import type { ExtentTree } from "../ir/extent.ts";
+import { type Builtin, i32, type Expression, type Kernel, type Lanes, type Statement, type ValueType } from "./node.ts";
 import { printValueType } from "./print.ts";
 import { blocksOf, childrenOf, expressionsOf, extentsRead, sameValueType, visitExpression, visitStatements } from "./traverse.ts";
 import { divergentBarriers } from "./uniformity.ts";
@@ -90,7 +91,10 @@ function checkThreadMode(kernel: Kernel, report: Report): void {
   if (kernel.workgroupArrays.length > 0) report("K9", "a thread kernel has no workgroup memory");
   const last = kernel.body.at(-1);
   const [row, column] = last?.kind === "store" ? last.index : [];
-  const isOutput = row?.kind === "builtin" && row.builtin === "thread_y" && column?.kind === "builtin" && column.builtin === "thread_x";
+  // Along an axis of one element the coordinate is 0, and simplification says so.
+  const isCoordinate = (index: Expression | undefined, builtin: Builtin, extent: ExtentTree): boolean =>
+    (index?.kind === "builtin" && index.builtin === builtin) || (extent === 1 && index?.kind === "const" && index.value === 0);
+  const isOutput = isCoordinate(row, "thread_y", kernel.grid[1]) && isCoordinate(column, "thread_x", kernel.grid[0]);
   if (!isOutput) report("K9", "a thread kernel ends with its one store, at [thread_y, thread_x]");
   let stores = 0;
   visitStatements(kernel.body, (statement) => {

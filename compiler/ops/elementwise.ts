@@ -3,6 +3,7 @@ import type { Expr } from "../folds/expression.ts";
 import { anything, floats, numbers, type Op } from "./define.ts";
 import { binary, comparison, elementwise, unary } from "./families.ts";
 import { erfFunction, roundFunction, sigmoidFunction } from "./javascript.ts";
+import { transcendentalOps } from "./transcendental.ts";
 import { erfReference, lowerErf, lowerSigmoid, lowerTanh, roundTiesToEven } from "./special-functions.ts";
 
 const inf = Number.POSITIVE_INFINITY;
@@ -48,6 +49,10 @@ export const minimum = elementwise({ ...binaryShape("minimum", undefined, "the s
 export const and = elementwise({ ...binaryShape("and", "and", "both"), dtypes: ["bool"], compute: of((a, b) => (a !== 0 && b !== 0 ? 1 : 0)), javascript: (a, b) => `${a} && ${b} ? 1 : 0`, lower: (e, a, b) => e.apply("and", a as Expr, b as Expr), ulp: 0, samples: [[0, 0], [0, 1], [1, 0], [1, 1]], onnx: { op: "And", since: 7 } });
 export const or = elementwise({ ...binaryShape("or", "or", "either"), dtypes: ["bool"], compute: of((a, b) => (a !== 0 || b !== 0 ? 1 : 0)), javascript: (a, b) => `${a} || ${b} ? 1 : 0`, lower: (e, a, b) => e.apply("or", a as Expr, b as Expr), ulp: 0, samples: [[0, 0], [0, 1], [1, 0], [1, 1]], onnx: { op: "Or", since: 7 } });
 
+export const xor = elementwise({ ...binaryShape("xor", undefined, "exactly one of both"), dtypes: ["bool"], compute: of((a, b) => (a !== 0) !== (b !== 0) ? 1 : 0), javascript: (a, b) => `(${a} !== 0) !== (${b} !== 0) ? 1 : 0`, lower: (e, a, b) => e.apply("and", e.apply("or", a as Expr, b as Expr), e.apply("not", e.apply("and", a as Expr, b as Expr))), ulp: 0, samples: [[0, 0], [0, 1], [1, 0], [1, 1]], onnx: { op: "Xor", since: 7 } });
+export const isNaN = elementwise({ name: "is_nan", summary: "is x no number?", operands: ["x"], dtypes: floats, result: "bool", compute: of((x) => (Number.isNaN(x) ? 1 : 0)), javascript: (x) => `Number.isNaN(${x}) ? 1 : 0`, lower: (e, x) => e.apply("is_nan", x as Expr), ulp: 0, samples: points, onnx: { op: "IsNaN", since: 13 } });
+export const isInf = elementwise({ name: "is_inf", summary: "is x an infinity, of either sign?", operands: ["x"], dtypes: floats, result: "bool", compute: of((x) => (Math.abs(x) === inf ? 1 : 0)), javascript: (x) => `Math.abs(${x}) === Infinity ? 1 : 0`, lower: (e, x) => e.apply("is_inf", x as Expr), ulp: 0, samples: points, onnx: { op: "IsInf", since: 10 } });
+
 export const eq = comparison("eq", "==", "a = b", (a, b) => a === b, "===", { op: "Equal", since: 13 });
 export const ne = comparison("ne", "!=", "a and b differ", (a, b) => a !== b, "!==", null);
 export const lt = comparison("lt", "<", "a < b", (a, b) => a < b, "<", { op: "Less", since: 13 });
@@ -64,5 +69,6 @@ export const where = elementwise({
 
 export const elementwiseOps: readonly Op[] = [
   neg, abs, sign, exp, log, sqrt, rsqrt, reciprocal, sin, cos, tanh, sigmoid, erf, floor, ceil, round, not,
-  add, sub, mul, div, mod, pow, maximum, minimum, and, or, eq, ne, lt, le, gt, ge, where,
+  add, sub, mul, div, mod, pow, maximum, minimum, and, or, xor, isNaN, isInf, eq, ne, lt, le, gt, ge, where,
+  ...transcendentalOps,
 ];

@@ -5,7 +5,7 @@
 import type { Expr, Expressions } from "../folds/expression.ts";
 
 /** c0 + x (c1 + x (c2 + ...)) */
-function horner(e: Expressions, x: Expr, coefficients: readonly number[]): Expr {
+export function horner(e: Expressions, x: Expr, coefficients: readonly number[]): Expr {
   const reversed = [...coefficients].reverse().map((value) => e.constant(value, x.dtype));
   return reversed.reduce((sum, coefficient) => e.apply("add", e.apply("mul", sum, x), coefficient));
 }

@@ -46,6 +46,13 @@ export function chooseContractionTile(region: ContractionRegion, lanes: number, 
     if (fit < 1) return undefined;
     return { threadsX, threadsY: 1, rowsPerThread: Math.min(8, powerOfTwoUpTo(fit, 8), rowsWorthwhile(rows)), columnGroups, innerBlock };
   }
+  const width = region.partials[0]?.width;
+  if (width !== undefined) {
+    // The tile is as wide as the partial statistics say.
+    const threadsX = 16;
+    const threadsY = Math.max(1, powerOfTwoUpTo(Math.floor((barriersAreDear(target) ? 64 : target.limits.workgroupInvocations) / threadsX), 8));
+    return { threadsX, threadsY, rowsPerThread: rows !== undefined && rows <= threadsY ? 1 : 4, columnGroups: width / (threadsX * lanes), innerBlock };
+  }
   if (rows !== undefined && rows <= 4) {
     const threadsX = most;
     return { threadsX, threadsY: 1, rowsPerThread: Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 4)), columnGroups: 1, innerBlock };
@@ -66,5 +73,6 @@ export function workgroupBytes(region: ContractionRegion, tile: ContractionTile,
   const right = tile.threadsY > 1 ? tile.innerBlock * tile.threadsX * tile.columnGroups * lanes : 0;
   const prologue = region.prologue.length * (tile.threadsX * tile.threadsY + tileRows) + (region.prologue.length > 0 ? 4 * tileRows : 0);
   const epilogue = region.epilogue.length * (tileRows * tile.threadsX + tileRows);
-  return 4 * (left + right + prologue + epilogue);
+  const partials = region.partials.length > 0 ? (region.partials.length + 1) * tileRows * (tile.threadsX + 1) : 0;
+  return 4 * (left + right + prologue + epilogue + partials);
 }

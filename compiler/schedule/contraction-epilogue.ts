@@ -1,7 +1,10 @@
 /** The end of a contraction kernel: folds along whole rows of the product where the workgroup owns them, then the stores. */
-import type { Expr } from "../folds/expression.ts";
+import type { Expr, Range } from "../folds/expression.ts";
+import { flattenIndex } from "../folds/index-arithmetic.ts";
+import { tilePivot } from "../folds/node.ts";
 import { extentValue } from "../ir/extent.ts";
 import * as k from "../kernel/build.ts";
+import * as s from "../kernel/statements.ts";
 import type { Expression } from "../kernel/node.ts";
 import { clamped, type ContractionState } from "./contraction-state.ts";
 import { emitElement, emitStore, type ElementScope } from "./element.ts";
@@ -10,7 +13,55 @@ import { identityOf, merge, mergeAcross, mergeLanes, type Part } from "./statist
 
 export function emitContractionEpilogue(state: ContractionState, values: readonly (readonly Expression[])[]): void {
   for (const level of levelsOf(state.flat.region.epilogue)) emitLevel(state, level, values);
+  if (state.flat.region.partials.length > 0) emitPartials(state, values);
   emitStores(state, values);
+}
+
+/** Partial folds of this tile's rows about its first element, one number a row each. */
+function emitPartials(state: ContractionState, values: readonly (readonly Expression[])[]): void {
+  const { writer, flat, tile, lanes } = state;
+  const { partials, definition } = flat.region;
+  const tileRows = tile.threadsY * tile.rowsPerThread;
+  writer.comment(`partial folds of this tile: ${partials.map((partial) => partial.definition.name).join(", ")}`);
+  const pivots = writer.workgroupArray("tile_pivots", { scalar: definition.dtype, lanes: 1 }, tileRows);
+  writer.if(k.eq(state.threadX, k.int(0)), () => values.forEach((line, i) => writer.add(s.set(pivots, localRow(state, i), k.lane(line[0] as Expression, 0)))));
+  writer.barrier();
+  const parts: Part[] = partials.map((partial) => {
+    const monoid = partial.definition.fold?.monoid ?? "sum";
+    const start = identityOf(monoid, definition.dtype);
+    const element = flat.flattening.apply(partial.element);
+    return {
+      name: lastPart(partial.definition.name), monoid, dtype: definition.dtype,
+      partials: values.map((line, i) => {
+        const pivot = k.element(pivots, { scalar: definition.dtype, lanes: 1 }, localRow(state, i));
+        const scope = rowScope(state, i, k.add(state.firstRow, localRow(state, i)));
+        const terms = line.map((value, j) => {
+          const column = columnScope(state, scope, j, value, new Map());
+          const emitted = emitElement({ ...column, sources: new Map([...(column.sources ?? []), [tilePivot, pivot]]) }, element);
+          return inside(state, j, undefined, emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes), start);
+        });
+        return writer.let("tile_part", mergeLanes(monoid, terms.reduce((a, b) => merge(monoid, a, b))));
+      }),
+    };
+  });
+  const team = { rows: values.map((_, i) => localRow(state, i)), rowCount: tileRows, lane: state.threadX, lanes: tile.threadsX };
+  const totals = mergeAcross(writer, team, parts);
+  writer.if(k.eq(state.threadX, k.int(0)), () => {
+    values.forEach((_, i) => {
+      const row = k.add(state.firstRow, localRow(state, i));
+      writer.if(k.lt(row, writer.extent(flat.row.extent)), () => {
+        partials.forEach((partial, at) => {
+          const tiles = partial.definition.box[partial.definition.box.length - 1] as Range;
+          const rowBox = [...flat.region.shape.batch, ...flat.region.shape.rows];
+          // The partial's own row ranges follow the product's, extent-1 axes apart.
+          let next = 0;
+          const offset = flattenIndex(writer.e, partial.definition.box.map((range) => (range === tiles ? writer.e.index(tiles) : extentValue(range.extent) === 1 ? writer.e.constant(0, "i32") : flat.flattening.apply(writer.e.index(rowBox[next++] as Range)))), partial.definition.box.map((range) => range.extent));
+          const scope: ElementScope = { writer, counters: new Map([[flat.row, row], [flat.batch, state.batchIndex], [tiles, k.builtin("group_x")]]) };
+          emitStore(scope, partial.definition.name, offset, (totals[at] as (row: Expression) => Expression)(localRow(state, i)));
+        });
+      });
+    });
+  });
 }
 
 const localRow = (state: ContractionState, i: number): Expression => k.add(k.mul(state.threadY, k.int(state.tile.rowsPerThread)), k.int(i));

@@ -105,6 +105,7 @@ function stageRowValues(state: ContractionState, thread: Expression, threads: nu
 
 /** Sums in two levels beyond this many terms: the error grows with the longer of the two, not with their product. */
 const longSum = 512;
+const shortSum = 64;
 
 function emitMainLoop(state: ContractionState, thread: Expression, threads: number, rowValues: ReadonlyMap<Expr, (row: Expression) => Expression>): readonly (readonly Expression[])[] {
   const { writer, flat, tile, lanes } = state;
@@ -123,7 +124,8 @@ function emitMainLoop(state: ContractionState, thread: Expression, threads: numb
   const inner = writer.extent(flat.inner.extent);
   const known = extentValue(flat.inner.extent);
   const exact = known !== undefined && known % innerBlock === 0;
-  const twoLevels = known === undefined || known > longSum;
+  // Where registers are plenty, shorter sums get the second level too.
+  const twoLevels = known === undefined || known > (rowsPerThread * columnGroups * lanes <= 32 ? shortSum : longSum);
   const staging: LeftStaging = { thread, threads, leftTile, innerLanes, exact, rowValues, places: stagingPlaces(state, thread, threads, innerLanes) };
   const riders = startRiders(state, staging);
   writer.for("block", k.int(0), inner, k.int(innerBlock), (block) => {

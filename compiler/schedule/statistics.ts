@@ -9,7 +9,14 @@ import { type Expression, scalarType } from "../kernel/node.ts";
 import * as s from "../kernel/statements.ts";
 import type { KernelWriter } from "./kernel-writer.ts";
 
-export const identityOf = (monoid: Monoid, dtype: DType): Expression => k.constant(dtype, monoidIdentity[monoid]);
+/** Integers have no infinities: their fold begins at the end of their range. */
+const integerEnds: Readonly<Partial<Record<DType, readonly [number, number]>>> = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1] };
+
+export function identityOf(monoid: Monoid, dtype: DType): Expression {
+  const ends = integerEnds[dtype];
+  const identity = monoidIdentity[monoid];
+  return k.constant(dtype, ends ? Math.max(ends[0], Math.min(ends[1], identity)) : identity);
+}
 
 export const merge = (monoid: Monoid, a: Expression, b: Expression): Expression => k.instruction(monoidInstruction[monoid], a, b);
 

@@ -2,7 +2,7 @@
  * Template "thread": one element of the output per invocation, folds as serial loops in dependency order, tensors
  * addressed by row and column. For targets without workgroup memory (GPU.js).
  */
-import { constantExtent, extentTree, productOfExtents } from "../ir/extent.ts";
+import { constantExtent, extentTree, extentValue, productOfExtents } from "../ir/extent.ts";
 import type { ThreadRegion } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression } from "../kernel/node.ts";
@@ -11,6 +11,14 @@ import { Flattening } from "./flatten.ts";
 import type { BoundKernel, KernelWriter } from "./kernel-writer.ts";
 import { knownParts, lastPart } from "./row-folds.ts";
 import { identityOf, merge } from "./statistics.ts";
+
+const longSum = 512;
+const blockLength = 64;
+
+interface Variable {
+  readonly ref: Expression;
+  assign(value: Expression): void;
+}
 
 export function scheduleThread(writer: KernelWriter, region: ThreadRegion, name: string): BoundKernel {
   const { e } = writer;
@@ -31,10 +39,22 @@ export function scheduleThread(writer: KernelWriter, region: ThreadRegion, name:
     const monoid = member.definition.fold?.monoid ?? "sum";
     const known = knownParts(scope, [body], new Set([flat]));
     const total = writer.variable(`${lastPart(member.definition.name)}_total`, identityOf(monoid, member.definition.dtype));
-    writer.for("r", k.int(0), writer.extent(flat.extent), k.int(1), (counter) => {
+    const accumulate = (into: Variable, counter: Expression): void => {
       const [value] = emitElements({ ...scope, known, counters: new Map([...counters, [flat, counter]]) }, [body]) as [Expression];
-      total.assign(merge(monoid, total.ref, value));
-    });
+      into.assign(merge(monoid, into.ref, value));
+    };
+    const length = extentValue(flat.extent);
+    if (monoid !== "sum" || length === undefined || length <= longSum) writer.for("r", k.int(0), writer.extent(flat.extent), k.int(1), (counter) => accumulate(total, counter));
+    else {
+      // Two levels: the error grows with the longer of the two, not with their product.
+      const blocks = Math.floor(length / blockLength);
+      writer.for("block", k.int(0), k.int(blocks), k.int(1), (block) => {
+        const part = writer.variable(`${lastPart(member.definition.name)}_part`, identityOf(monoid, member.definition.dtype));
+        writer.for("r", k.int(0), k.int(blockLength), k.int(1), (counter) => accumulate(part, k.add(k.mul(block, k.int(blockLength)), counter)));
+        total.assign(merge(monoid, total.ref, part.ref));
+      });
+      writer.for("rest", k.int(blocks * blockLength), k.int(length), k.int(1), (counter) => accumulate(total, counter));
+    }
     sources.set(member.definition.name, total.ref);
   }
   const shape = output.box.map((range) => range.extent);

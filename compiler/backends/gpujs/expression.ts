@@ -39,6 +39,7 @@ const forms: Readonly<Record<Instruction, Form>> = {
   sqrt: call("sqrt"), inverse_sqrt: absent, exp: call("exp"), exp2: absent, log: call("log"), log2: call("log2"),
   sin: call("sin"), cos: call("cos"), pow: call("pow"), select: { kind: "choice" },
   eq: comparison("==="), ne: comparison("!=="), lt: comparison("<"), le: comparison("<="), gt: comparison(">"), ge: comparison(">="),
+  is_nan: absent, is_inf: absent,
   and: logic("&&"), or: logic("||"),
   bit_and: bits("&"), bit_or: bits("|"), bit_xor: bits("^"), shift_left: bits("<<"), shift_right: bits(">>"),
 };

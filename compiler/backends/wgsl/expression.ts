@@ -45,8 +45,11 @@ function printConstant(scalar: DType, value: number): Printed {
 type Form =
   | { readonly kind: "infix"; readonly symbol: string; readonly level: number; readonly left: number; readonly right: number; readonly chain: boolean }
   | { readonly kind: "prefix"; readonly symbol: string }
-  | { readonly kind: "call"; readonly name: string };
+  | { readonly kind: "call"; readonly name: string }
+  /** legalize.ts leaves none of these. */
+  | { readonly kind: "absent" };
 
+const absent: Form = { kind: "absent" };
 const call = (name: string): Form => ({ kind: "call", name });
 const arithmetic = (symbol: string, at: number): Form => ({ kind: "infix", symbol, level: at, left: at, right: at + 1, chain: false });
 const comparison = (symbol: string): Form => ({ kind: "infix", symbol, level: level.comparison, left: level.sum, right: level.sum, chain: false });
@@ -61,7 +64,7 @@ const forms: Readonly<Record<Instruction, Form>> = {
   floor: call("floor"), ceil: call("ceil"), round: call("round"), trunc: call("trunc"),
   sqrt: call("sqrt"), inverse_sqrt: call("inverseSqrt"), exp: call("exp"), exp2: call("exp2"), log: call("log"), log2: call("log2"),
   sin: call("sin"), cos: call("cos"), pow: call("pow"), select: call("select"),
-  eq: comparison("=="), ne: comparison("!="), lt: comparison("<"), le: comparison("<="), gt: comparison(">"), ge: comparison(">="),
+  eq: comparison("=="), ne: comparison("!="), lt: comparison("<"), le: comparison("<="), gt: comparison(">"), ge: comparison(">="), is_nan: absent, is_inf: absent,
   and: logic("&&"), or: logic("||"),
   bit_and: bits("&"), bit_or: bits("|"), bit_xor: bits("^"), shift_left: bits("<<", false), shift_right: bits(">>", false),
 };
@@ -92,6 +95,7 @@ function printInstruction(e: Extract<Expression, { kind: "instruction" }>, print
   const form = e.type.lanes > 1 && e.op === "and" ? bits("&") : e.type.lanes > 1 && e.op === "or" ? bits("|") : forms[e.op];
   const [a, b, c] = e.args;
   const first = required(a, "wgsl", `operand of ${e.op}`);
+  if (form.kind === "absent") throw new InternalError("wgsl", `instruction ${e.op}; legalize first`);
   if (form.kind === "prefix") return { text: form.symbol + operand(printExpression(first, printer), level.unary + 1), level: level.unary };
   // WGSL writes select(whenFalse, whenTrue, condition).
   if (e.op === "select" && b && c) return printCall("select", [c, b, first], printer);
