@@ -22,6 +22,8 @@ export interface Violation {
 export interface Operand {
   readonly name: string;
   readonly dtypes: readonly DType[];
+  /** Last operand only: stands for one or more operands of one kind. The op is associative in them, so that many may be given in groups. */
+  readonly variadic?: boolean;
 }
 
 /** `axes`: an integer or a list of integers, negative from the end; kept sorted and non-negative. */

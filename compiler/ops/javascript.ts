@@ -86,5 +86,14 @@ function toInteger(x, least, most) {
 `,
 };
 
+export const boundedFunction: JavaScriptFunction = {
+  name: "bounded",
+  text: `/** An index from data: negative ones count from the end; what is still outside is taken from the nearest end. */
+function bounded(index, length) {
+  return Math.max(0, Math.min(length - 1, index < 0 ? index + length : index));
+}
+`,
+};
+
 /** Every function above: names that the emitted reference keeps free. */
-export const javascriptFunctions: readonly JavaScriptFunction[] = [erfFunction, sigmoidFunction, roundFunction, toIntegerFunction];
+export const javascriptFunctions: readonly JavaScriptFunction[] = [erfFunction, sigmoidFunction, roundFunction, toIntegerFunction, boundedFunction];
