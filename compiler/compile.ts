@@ -76,8 +76,8 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
   return { target, program: placement.program, kernels, kept, microseconds: placement.microseconds, alternatives: fused.alternatives };
 }
 
-/** The artifact: signature, buffers, kernels, and the two plans that refer to them. */
-function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget): Artifact {
+/** The artifact: signature, buffers, kernels, and the two plans that refer to them. A plan may come with other kernels than planned. */
+export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget): Artifact {
   const outputOf = new Map(plan.program.outputs.map((output) => [output.definition, output.name]));
   const spec = (type: TensorType): { dtype: TensorType["dtype"]; shape: readonly ExtentExpression[] } => ({ dtype: type.dtype, shape: type.shape.map(extentTree) });
   const bufferName = (tensor: string): string => outputOf.get(tensor) ?? tensor;
@@ -87,7 +87,7 @@ function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget): Artifact 
     ...plan.program.outputs.map((output): BufferSpec => ({ name: output.name, role: "output", dtype: output.type.dtype, length: length(output.type) })),
     ...plan.kept.map((value): BufferSpec => ({ name: value.value, role: value.phase === "prepare" ? "prepared" : "temporary", dtype: value.type.dtype, length: length(value.type) })),
   ];
-  const kernels = plan.kernels.map(({ kernel }) => (name === "wgsl" ? wgslKernel(kernel) : gpuJsKernel(kernel)));
+  const kernels = plan.kernels.map(({ kernel }) => artifactKernel(kernel, name));
   const dispatch = (planned: PlannedKernel, kernel: number): Dispatch => ({
     kernel, buffers: inBindingOrder(planned, name).map(bufferName), grid: planned.kernel.grid,
   });
@@ -102,12 +102,14 @@ function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget): Artifact 
   };
 }
 
-/** wgsl: as declared. gpujs: arguments first, the output last. */
-function inBindingOrder(planned: PlannedKernel, name: KernelTarget): string[] {
+/** The tensors of a kernel as its dispatch lists them. wgsl: as declared. gpujs: arguments first, the output last. */
+export function inBindingOrder(planned: PlannedKernel, name: KernelTarget): string[] {
   if (name === "wgsl") return [...planned.tensors];
   const written = planned.kernel.buffers.map((buffer) => buffer.access === "write");
   return [...planned.tensors.filter((_, i) => !written[i]), ...planned.tensors.filter((_, i) => written[i])];
 }
+
+export const artifactKernel = (kernel: Kernel, name: KernelTarget): ArtifactKernel => (name === "wgsl" ? wgslKernel(kernel) : gpuJsKernel(kernel));
 
 function wgslKernel(kernel: Kernel): ArtifactKernel {
   return {

@@ -75,7 +75,7 @@ export class Expressions {
 
   convert(arg: Expr, dtype: DType): Expr {
     if (arg.dtype === dtype) return arg;
-    if (arg.kind === "const") return this.constant(convertNumber(arg.value, dtype), dtype);
+    if (arg.kind === "const") return this.constant(convertNumber(arg.value, arg.dtype, dtype), dtype);
     if (arg.kind === "extent" && dtype !== "bool") return this.extent(arg.extent, dtype);
     return this.#intern(`v:${dtype}:${arg.id}`, (id) => ({ kind: "convert", id, dtype, arg }));
   }
@@ -111,11 +111,13 @@ export class Expressions {
   }
 }
 
-function convertNumber(value: number, dtype: DType): number {
-  if (dtype === "bool") return value === 0 ? 0 : 1;
-  if (dtype === "i32") return Math.trunc(value) | 0;
-  if (dtype === "u32") return Math.trunc(value) >>> 0;
-  return value;
+/** As kernels do: floats are limited to the integer range, integers wrap. */
+function convertNumber(value: number, from: DType, to: DType): number {
+  if (to === "bool") return value === 0 ? 0 : 1;
+  if (to !== "i32" && to !== "u32") return value;
+  const [least, most] = to === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  if (from === "f32" || from === "f16") return Math.min(most, Math.max(least, Math.trunc(value)));
+  return to === "i32" ? value | 0 : value >>> 0;
 }
 
 export function operandsOf(expr: Expr): readonly Expr[] {

@@ -7,7 +7,8 @@ import type { Definition, Program } from "../folds/node.ts";
 import { contractionShape } from "./contraction-shape.ts";
 import { foldGroups } from "./candidates.ts";
 import { costOf, type CostContext, type RegionCost, tensorsRead } from "./cost.ts";
-import { buildRegion, type ContractionRegion, isIllegal, type Illegal, type Region, type Templates, withPartials } from "./region.ts";
+import { buildRegion } from "./build-region.ts";
+import { type ContractionRegion, isIllegal, type Illegal, type Region, type Templates, withPartials } from "./region.ts";
 import { parameterOnly } from "./rules/defer.ts";
 
 /** One kernel of a plan. */

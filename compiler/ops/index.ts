@@ -1,14 +1,18 @@
 /** The registry: every op by name. Derived from the family modules; nothing else lists ops. */
 import { InternalError } from "../errors.ts";
+import { arrangeOps } from "./arrange.ts";
 import { contractionOps } from "./contraction.ts";
+import { convolutionOps } from "./convolution.ts";
 import type { Op } from "./define.ts";
 import { elementwiseOps } from "./elementwise.ts";
+import { indexingOps } from "./indexing.ts";
 import { leafOps } from "./leaf.ts";
 import { movementOps } from "./movement.ts";
 import { reductionOps } from "./reduction.ts";
+import { runningOps } from "./running.ts";
 
 export const operations: ReadonlyMap<string, Op> = new Map(
-  [...leafOps, ...elementwiseOps, ...reductionOps, ...contractionOps, ...movementOps].map((op) => [op.name, op]),
+  [...leafOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...indexingOps].map((op) => [op.name, op]),
 );
 
 export function operation(name: string): Op {

@@ -38,7 +38,7 @@ function emitPartials(state: ContractionState, values: readonly (readonly Expres
         const terms = line.map((value, j) => {
           const column = columnScope(state, scope, j, value, new Map());
           const emitted = emitElement({ ...column, sources: new Map([...(column.sources ?? []), [tilePivot, pivot]]) }, element);
-          return inside(state, j, undefined, emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes), start);
+          return inside(state, j, emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes), start);
         });
         return writer.let("tile_part", mergeLanes(monoid, terms.reduce((a, b) => merge(monoid, a, b))));
       }),
@@ -105,7 +105,7 @@ function emitLevel(state: ContractionState, level: ContractionState["flat"]["reg
         const value = (values[i] as readonly Expression[])[j] as Expression;
         const emitted = emitElement(columnScope(state, scope, j, value, known), bodies[at] as Expr);
         const wide = emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes);
-        const kept = inside(state, j, member.limit, wide, start);
+        const kept = inside(state, j, wide, start);
         total = writer.let("running", total ? merge(part.monoid, total, kept) : kept);
       }
       (partials[at] as Expression[]).push(writer.let("partial", mergeLanes(part.monoid, total ?? start)));
@@ -117,21 +117,13 @@ function emitLevel(state: ContractionState, level: ContractionState["flat"]["reg
   });
 }
 
-/** `value` where its column exists and lies before `limit`, else the monoid's identity. */
-function inside(state: ContractionState, j: number, limit: number | undefined, value: Expression, identity: Expression): Expression {
+/** `value` where its column exists, else the monoid's identity. A group of columns exists as a whole or not at all. */
+function inside(state: ContractionState, j: number, value: Expression, identity: Expression): Expression {
   const { writer, flat, tile, lanes } = state;
   const width = extentValue(flat.column.extent);
-  const tileColumns = tile.threadsX * tile.columnGroups * lanes;
-  if (limit === undefined && width === tileColumns) return value;
-  const end = limit === undefined ? writer.extent(flat.column.extent) : k.int(limit);
-  const fill = lanes === 1 ? identity : k.splat(identity, lanes);
-  // A limit that is a multiple of the lanes never cuts through a group.
-  if (limit === undefined || limit % lanes === 0) {
-    const kept = k.lt(columnAt(state, j), end);
-    return k.select(lanes === 1 ? kept : k.splat(kept, lanes), value, fill);
-  }
-  const keeps = Array.from({ length: lanes }, (_, lane) => k.lt(k.add(columnAt(state, j), k.int(lane)), end));
-  return k.select(k.vector(...(keeps as [Expression, ...Expression[]])), value, fill);
+  if (width !== undefined && width % (tile.threadsX * tile.columnGroups * lanes) === 0) return value;
+  const kept = k.lt(columnAt(state, j), writer.extent(flat.column.extent));
+  return k.select(lanes === 1 ? kept : k.splat(kept, lanes), value, lanes === 1 ? identity : k.splat(identity, lanes));
 }
 
 function emitStores(state: ContractionState, values: readonly (readonly Expression[])[]): void {

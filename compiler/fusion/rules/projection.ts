@@ -1,6 +1,6 @@
 /**
  * Centring is a projection: x - sum(x)/n = d - sum(d)/n for d = x - p and any pivot p that is constant along the fold.
- * With p the mean of the first elements, d is near-exact and every later square is free of cancellation, whatever the
+ * With p the mean of the row or of a sample of it, d is near-exact and every later square is free of cancellation, whatever the
  * mean of x. Two identities follow and are applied here:
  *
  *   x - S/n          ->  d - C/n                       with C = sum(d)
@@ -9,14 +9,16 @@
  * class: real-equal. In: a program with maps inlined. source: spec/numerics.md, "Centred sums".
  */
 import { type Expr, type Expressions, loadsOf, type Range, rangesOf, rewrite } from "../../folds/expression.ts";
+import { scaleIndex, unflattenIndex } from "../../folds/index-arithmetic.ts";
 import { bindBox, sortDefinitions, substitute, withoutDead } from "../../folds/inline.ts";
 import type { Definition, Program } from "../../folds/node.ts";
 import { constantExtent, extentValue, productOfExtents } from "../../ir/extent.ts";
 import { isFloat } from "../../ir/types.ts";
+import { contractionShape } from "../contraction-shape.ts";
 import { unify } from "../unify.ts";
 import type { Application } from "./rule.ts";
 
-/** Elements whose mean is the pivot: bounds the condition number by n/64 on any row (spec/numerics.md). */
+/** Elements whose mean is the pivot of a row in memory (spec/numerics.md). */
 const pivotLength = 64;
 
 interface Centring {
@@ -41,6 +43,8 @@ export interface Rewritten {
 
 export function recentre(e: Expressions, program: Program): Rewritten {
   const byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
+  const products = productDependent(e, program);
+  const isProduct = (name: string): boolean => products.has(name);
   const centrings = new Map<string, Centring>();
   const made: Definition[] = [];
   // In order, and `byName` kept current: a norm of a norm meets its input in rewritten form.
@@ -50,7 +54,7 @@ export function recentre(e: Expressions, program: Program): Rewritten {
       if (!match) return undefined;
       let centring = centrings.get(match.total.name);
       if (!centring) {
-        centring = makeCentring(e, match.total);
+        centring = makeCentring(e, match.total, isProduct);
         centrings.set(match.total.name, centring);
         made.push(...(centring.pivot === match.total ? [] : [centring.pivot]), centring.centred);
       }
@@ -74,6 +78,14 @@ export function recentre(e: Expressions, program: Program): Rewritten {
     conditions: [`${centring.total.name} sums the very value it is subtracted from`, `the divisor is its element count ${countOf(e, centring.total).kind === "const" ? (countOf(e, centring.total) as { value: number }).value : ""}`.trim()],
   }));
   return { program: withoutDead({ ...program, definitions: sortDefinitions(final) }), applications };
+}
+
+/** Products, and maps of them: what a kernel has on chip when it has just made it. */
+function productDependent(e: Expressions, program: Program): Set<string> {
+  const found = new Set<string>();
+  for (const definition of program.definitions)
+    if (contractionShape(e, definition) || (!definition.fold && loadsOf(definition.body).some((load) => found.has(load.source)))) found.add(definition.name);
+  return found;
 }
 
 const countOf = (e: Expressions, total: Definition): Expr => e.extent(productOfExtents((total.fold?.ranges ?? []).map((range) => range.extent)), total.dtype);
@@ -100,21 +112,24 @@ function matchCentring(node: Expr, byName: ReadonlyMap<string, Definition>): { t
   return aligned ? { total, x, indices: sum.indices } : undefined;
 }
 
-function makeCentring(e: Expressions, total: Definition): Centring {
+/**
+ * The pivot need only be near the row. A row in memory is sampled: elements at equal distances, wherever outliers may sit. A row
+ * that a product makes is folded whole: it is on chip, or its tiles are.
+ */
+function makeCentring(e: Expressions, total: Definition, isProduct: (name: string) => boolean): Centring {
   const ranges = total.fold?.ranges ?? [];
-  const last = ranges[ranges.length - 1];
-  const length = last ? extentValue(last.extent) : undefined;
-  const short = last !== undefined && length !== undefined && length > pivotLength;
+  const extents = ranges.map((range) => range.extent);
+  const length = extentValue(productOfExtents(extents));
+  const sampled = length !== undefined && length > pivotLength && extents.every((extent) => extentValue(extent) !== undefined) && !loadsOf(total.body).some((load) => isProduct(load.source));
   let pivot = total;
-  if (short && last) {
-    const head = e.range(last.name, constantExtent(pivotLength));
-    const by = new Map<Range, Expr>([[last, e.index(head)]]);
-    // Leading folded axes stay at their first index: the pivot need only be near the row, not exact.
-    for (const range of ranges.slice(0, -1)) by.set(range, e.constant(0, "i32"));
-    pivot = { ...total, name: `${total.name}.pivot`, body: substitute(e, total.body, by), fold: { monoid: "sum", ranges: [head] } };
+  if (sampled) {
+    const sample = e.range("s", constantExtent(pivotLength));
+    const offset = scaleIndex(e, e.index(sample), constantExtent(Math.floor(length / pivotLength)));
+    const by = new Map(unflattenIndex(e, offset, extents).map((index, i) => [ranges[i] as Range, index]));
+    pivot = { ...total, name: `${total.name}.pivot`, body: substitute(e, total.body, by), fold: { monoid: "sum", ranges: [sample] } };
   }
   const indices = total.box.map((range) => e.index(range));
-  const partial: Centring = { total, pivot, pivotCount: short ? pivotLength : undefined, centred: total };
+  const partial: Centring = { total, pivot, pivotCount: sampled ? pivotLength : undefined, centred: total };
   const body = e.apply("sub", total.body, pivotAt(e, partial, indices));
   return { ...partial, centred: { ...total, name: `${total.name}.centred`, body } };
 }

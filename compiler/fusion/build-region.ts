@@ -1,0 +1,69 @@
+/** Gathers the region of a stored value: its body and the folds behind it, over the value's own ranges. */
+import { type Expr, type Expressions, loadsOf } from "../folds/expression.ts";
+import { bindBox, inlineMaps, substitute } from "../folds/inline.ts";
+import type { Definition, Program } from "../folds/node.ts";
+import { classifyRegion, classifyThread } from "./classify-region.ts";
+import { type Illegal, isIllegal, type Member, type Region, type RegionOutput, type Templates } from "./region.ts";
+
+/** The region of the definitions `roots` (one, or folds over the same rows), with `stored` in memory. */
+export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMap<string, Definition>, stored: ReadonlySet<string>, roots: readonly Definition[], templates: Templates): Region | Illegal {
+  const isRoot = new Set(roots.map((root) => root.name));
+  const memo = new Map<Expr, Expr>();
+  const inlined = (body: Expr): Expr => inlineMaps(e, body, (name) => (stored.has(name) ? undefined : byName.get(name)), memo);
+  const members = new Map<string, Member>();
+  /** Folds that are read at more than one index: only a product may be, by the folds over its own rows. */
+  const scattered = new Set<string>();
+  let illegal: string | undefined;
+  const inside = (name: string): Definition | undefined => {
+    const definition = byName.get(name);
+    return definition?.fold && (!stored.has(name) || isRoot.has(name)) ? definition : undefined;
+  };
+  // Breadth first: a product that is read both by the root and by folds over its row is placed by the root's reading.
+  const gather = (bodies: readonly Expr[]): void => {
+    const found: Expr[] = [];
+    for (const load of bodies.flatMap(loadsOf)) {
+      const definition = inside(load.source);
+      if (!definition) continue;
+      const known = members.get(definition.name);
+      if (known) {
+        if (!sameIndices(known.at, load.indices)) scattered.add(definition.name);
+        continue;
+      }
+      if (!load.indices.every(isPlain)) illegal ??= `${definition.name} is read at a computed index`;
+      const member = memberAt(e, definition, inlined(definition.body), load.indices);
+      members.set(definition.name, member);
+      found.push(member.body);
+    }
+    if (found.length > 0) gather(found);
+  };
+  const outputs: RegionOutput[] = [];
+  for (const root of roots) {
+    if (root.fold) {
+      const first = roots[0] as Definition;
+      const at = root.box.map((range, axis) => e.index(root === first ? range : (first.box[axis] ?? range)));
+      const body = e.load(root.name, at, root.dtype);
+      gather([body]);
+      outputs.push({ definition: root, body, box: first.box });
+    } else {
+      const body = inlined(root.body);
+      gather([body]);
+      outputs.push({ definition: root, body, box: root.box });
+    }
+  }
+  if (illegal) return { illegal };
+  const order = program.definitions.flatMap((definition) => members.get(definition.name) ?? []);
+  const many = order.filter((member) => scattered.has(member.definition.name));
+  if (templates === "thread" && !many[0]) return classifyThread(outputs, order);
+  if (order.length === 0) return { template: "elementwise", outputs };
+  const region: Region | Illegal = templates === "thread" ? { illegal: "" } : classifyRegion(e, outputs, order);
+  const misplaced = many.find((member) => isIllegal(region) || region.template !== "contraction" || region.definition !== member.definition);
+  return misplaced && (templates === "thread" || !isIllegal(region)) ? { illegal: `${misplaced.definition.name} is read at two places of its box` } : region;
+}
+
+const isPlain = (index: Expr): boolean => index.kind === "index" || (index.kind === "const" && index.value === 0);
+
+const sameIndices = (a: readonly Expr[], b: readonly Expr[]): boolean => a.every((index, axis) => index === b[axis]);
+
+function memberAt(e: Expressions, definition: Definition, body: Expr, at: readonly Expr[]): Member {
+  return { definition, body: substitute(e, body, bindBox(definition, at)), ranges: definition.fold?.ranges ?? [], at };
+}

@@ -1,0 +1,241 @@
+/**
+ * Checks one compiled model on one device against the float64 reference: the rewrites in float64, the whole model, and
+ * every kernel on its own from exact operands, so that the first kernel that diverges is named whatever came before it.
+ * Flow: compiled model, device -> here -> plain data, which cli/check.ts and tests print.
+ */
+import type { Device } from "../../runtime/device.ts";
+import { evaluateShape } from "../../runtime/extents.ts";
+import { messageOf, RuntimeError } from "../../runtime/errors.ts";
+import { load, type Program } from "../../runtime/index.ts";
+import { assemble, type Compiled } from "../compile.ts";
+import { InternalError } from "../errors.ts";
+import type { Bindings } from "../ir/extent.ts";
+import type { Origin } from "../ir/node.ts";
+import { countKernel } from "../kernel/count.ts";
+import type { PlannedKernel } from "../plan.ts";
+import { type CaseGroup, type CheckCase, chooseCases, indexLimits } from "./cases.ts";
+import { compareValues, type Deviation, worse } from "./compare.ts";
+import { type Expected, ExpectedValues, type HostTensors, ordinaryRms } from "./expected.ts";
+import { inputTensor, isFiniteKind, type ParameterKind, parameterTensor } from "./inputs.ts";
+import { boundTensors, interpretKernel, type KernelOutcome, LoadedKernel } from "./run-kernel.ts";
+
+/** A deviation and where it was seen. */
+export interface Sighting extends Deviation {
+  /** The model's output, or the value that a kernel stores. */
+  readonly value: string;
+  /** Kind of the inputs and of the parameters. */
+  readonly input: string;
+  readonly bindings: Bindings;
+  readonly by: "float64" | "device" | "interpreter";
+}
+
+export interface CheckedKernel {
+  readonly name: string;
+  readonly phase: "prepare" | "run";
+  readonly passed: boolean;
+  /** The element that came closest to its bound; of a failed kernel, the first one that was seen to exceed it. */
+  readonly worst: Sighting | undefined;
+  /** Why the kernel could not be run: refused by the device, or a fault that the interpreter found. */
+  readonly fault: string | undefined;
+  /** Where the source says what the kernel computes last. */
+  readonly span: Origin | undefined;
+}
+
+export interface CheckedPart {
+  readonly passed: boolean;
+  readonly worst: Sighting | undefined;
+}
+
+export interface ModelCheck {
+  readonly model: string;
+  /** Description of the device. */
+  readonly device: string;
+  readonly passed: boolean;
+  /** Runs of the whole model. */
+  readonly cases: number;
+  readonly groups: readonly { readonly bindings: Bindings; readonly cases: readonly CheckCase[] }[];
+  /** The rewritten program in float64 against the reference. */
+  readonly rules: CheckedPart;
+  /** Outputs of the whole model on the device. `fault`: why it could not be run. */
+  readonly outputs: CheckedPart & { readonly fault: string | undefined };
+  /** In the order of the plan. */
+  readonly kernels: readonly CheckedKernel[];
+  /** The first kernel that diverges. */
+  readonly first: CheckedKernel | undefined;
+}
+
+export interface CheckOptions {
+  readonly seed?: number;
+  /** What to check with; chosen by the size of the model when left out. */
+  readonly groups?: readonly CaseGroup[];
+  /** Called before each case. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/** Loads and flops of a kernel that the interpreter still manages in about a second. */
+const interpretedWork = 2e6;
+
+interface Tally {
+  worst: Sighting | undefined;
+  fault: string | undefined;
+}
+
+/** `compiled.plan` is what is checked: its kernels may be others than the compiler planned. */
+export async function checkModel(compiled: Compiled, device: Device, options: CheckOptions = {}): Promise<ModelCheck> {
+  const groups = options.groups ?? chooseCases(compiled.fn, compiled.plan.program);
+  const check = new Checking(compiled, device, options.seed ?? 1);
+  const total = groups.reduce((sum, group) => sum + group.cases.length, 0);
+  let done = 0;
+  try {
+    await check.open();
+    for (const group of groups)
+      for (const [i, one] of group.cases.entries()) {
+        options.progress?.(done++, total);
+        await check.run(group.bindings, one, i === 0);
+      }
+  } finally {
+    check.close();
+  }
+  return check.result(groups, total);
+}
+
+class Checking {
+  readonly #compiled: Compiled;
+  readonly #device: Device;
+  readonly #seed: number;
+  readonly #rules: Tally = { worst: undefined, fault: undefined };
+  readonly #outputs: Tally = { worst: undefined, fault: undefined };
+  readonly #kernels: { readonly planned: PlannedKernel; readonly tally: Tally; loaded: LoadedKernel | undefined }[];
+  /** Rms of each value under ordinary inputs, per group. */
+  #ordinary = new Map<string, number>();
+  #program: Program | undefined;
+  #prepared: string | undefined;
+
+  constructor(compiled: Compiled, device: Device, seed: number) {
+    if (device.target !== "wgsl" && device.target !== "gpujs") throw new InternalError("verify", `a device for ${String(device.target)}`);
+    this.#compiled = compiled;
+    this.#device = device;
+    this.#seed = seed;
+    this.#kernels = compiled.plan.kernels.map((planned) => ({ planned, tally: { worst: undefined, fault: undefined }, loaded: undefined }));
+  }
+
+  async open(): Promise<void> {
+    for (const kernel of this.#kernels) kernel.loaded = await LoadedKernel.load(kernel.planned, this.#device);
+    try {
+      this.#program = await load(assemble(this.#compiled.fn, this.#compiled.plan, this.#device.target), this.#device);
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      this.#outputs.fault = messageOf(error);
+    }
+  }
+
+  close(): void {
+    this.#program?.dispose();
+    for (const { loaded } of this.#kernels) loaded?.dispose();
+  }
+
+  async run(bindings: Bindings, one: CheckCase, firstOfGroup: boolean): Promise<void> {
+    const inputs = this.#inputs(bindings, one);
+    const parameters = this.#parameters(bindings, one.parameters);
+    const expected = new ExpectedValues(this.#compiled, bindings, inputs, parameters, this.#seed);
+    const seen = { input: one.parameters === "initial" ? one.inputs : `${one.inputs}, ${one.parameters} parameters`, bindings };
+    const outputs = expected.outputs();
+    if (firstOfGroup) this.#learnOrdinary(expected, outputs);
+    if (isFiniteKind(one.inputs)) {
+      const rewrites = expected.compareRewrites(this.#ordinary);
+      if (rewrites) keepWorse(this.#rules, { ...rewrites.worst, ...seen, value: rewrites.output, by: "float64" });
+    }
+    await this.#runModel(bindings, one.parameters, inputs, parameters, outputs, seen);
+    for (const kernel of this.#kernels) {
+      const { planned, tally, loaded } = kernel;
+      const operands = new Map(boundTensors(planned, "read").map(({ tensor, buffer }) => [tensor, expected.operand(tensor, buffer.dtype)]));
+      if (loaded) this.#judge(tally, planned, await loaded.run(operands, bindings), expected, { ...seen, by: "device" });
+      // Faults of memory and order do not depend on the values: one case of each size is enough.
+      if (firstOfGroup && workOf(planned, bindings) <= interpretedWork) this.#judge(tally, planned, interpretKernel(planned, operands, bindings), expected, { ...seen, by: "interpreter" });
+    }
+  }
+
+  #learnOrdinary(expected: ExpectedValues, outputs: ReadonlyMap<string, Expected>): void {
+    this.#ordinary = new Map([...outputs].map(([name, value]) => [name, ordinaryRms(value)]));
+    for (const { planned } of this.#kernels) for (const { tensor } of boundTensors(planned, "write")) this.#ordinary.set(storedKey(tensor), ordinaryRms(expected.stored(tensor)));
+  }
+
+  #inputs(bindings: Bindings, { inputs: kind }: CheckCase): HostTensors {
+    const { fn, lowered } = this.#compiled;
+    const limits = indexLimits(lowered, bindings);
+    const specs = assembleSignature(this.#compiled).inputs;
+    return Object.fromEntries(fn.inputs.map(({ name, node }) => {
+      const shape = evaluateShape(specs.get(name) ?? [], bindings);
+      return [name, inputTensor(name, node.type.dtype, shape, kind, this.#seed, limits.get(name))];
+    }));
+  }
+
+  #parameters(bindings: Bindings, kind: ParameterKind): HostTensors {
+    return Object.fromEntries(this.#compiled.artifact.parameters.map((spec) => [spec.name, parameterTensor(spec, evaluateShape(spec.shape, bindings), kind, this.#seed)]));
+  }
+
+  async #runModel(bindings: Bindings, kind: ParameterKind, inputs: HostTensors, parameters: HostTensors, outputs: ReadonlyMap<string, Expected>, seen: { readonly input: string; readonly bindings: Bindings }): Promise<void> {
+    if (!this.#program || this.#outputs.fault !== undefined) return;
+    const key = JSON.stringify([kind, bindings]);
+    try {
+      if (this.#prepared !== key) await this.#program.prepare(parameters);
+      this.#prepared = key;
+      const { outputs: got } = await this.#program.run(inputs, { extents: bindings });
+      for (const [name, { want, shape, dtype, allowance }] of outputs) {
+        const worst = compareValues(got[name]?.data ?? [], want, shape, dtype, { ordinary: this.#ordinary.get(name) ?? 0, allowance });
+        if (worst) keepWorse(this.#outputs, { ...worst, ...seen, value: name, by: "device" });
+      }
+    } catch (error) {
+      if (!(error instanceof RuntimeError) || error.code === "device-lost") throw error;
+      this.#outputs.fault = messageOf(error);
+    }
+  }
+
+  #judge(tally: Tally, planned: PlannedKernel, outcome: KernelOutcome, expected: ExpectedValues, seen: Pick<Sighting, "input" | "bindings" | "by">): void {
+    if ("fault" in outcome) {
+      tally.fault ??= outcome.fault;
+      return;
+    }
+    for (const { tensor } of boundTensors(planned, "write")) {
+      const { want, shape, dtype, allowance } = expected.stored(tensor);
+      const worst = compareValues(outcome.values.get(tensor) ?? [], want, shape, dtype, { ordinary: this.#ordinary.get(storedKey(tensor)) ?? 0, allowance });
+      if (worst) keepWorse(tally, { ...worst, ...seen, value: tensor });
+    }
+  }
+
+  result(groups: readonly CaseGroup[], cases: number): ModelCheck {
+    const kernels = this.#kernels.map(({ planned, tally }): CheckedKernel => ({
+      name: planned.name, phase: planned.phase, passed: passes(tally), worst: tally.worst, fault: tally.fault, span: originOf(planned),
+    }));
+    const rules = { passed: passes(this.#rules), worst: this.#rules.worst };
+    const outputs = { passed: passes(this.#outputs), worst: this.#outputs.worst, fault: this.#outputs.fault };
+    return {
+      model: this.#compiled.fn.name, device: this.#device.description, passed: rules.passed && outputs.passed && kernels.every((kernel) => kernel.passed),
+      cases, groups, rules, outputs, kernels, first: kernels.find((kernel) => !kernel.passed),
+    };
+  }
+}
+
+const storedKey = (tensor: string): string => `stored ${tensor}`;
+
+const passes = ({ worst, fault }: Tally): boolean => fault === undefined && worst?.passed !== false;
+
+/** The first failure stays: it has the simplest inputs. */
+function keepWorse(tally: Tally, sighting: Sighting): void {
+  if (tally.worst?.passed === false) return;
+  if (worse(sighting, tally.worst)) tally.worst = sighting;
+}
+
+const assembleSignature = ({ artifact }: Compiled): { readonly inputs: ReadonlyMap<string, Compiled["artifact"]["inputs"][number]["shape"]> } => ({ inputs: new Map(artifact.inputs.map((spec) => [spec.name, spec.shape])) });
+
+function workOf(planned: PlannedKernel, bindings: Bindings): number {
+  const count = countKernel(planned.kernel, bindings);
+  return count.flops + [...count.buffers.values()].reduce((sum, buffer) => sum + buffer.loads + buffer.stores, 0);
+}
+
+/** The last definition of the kernel that stands in a source file of the user; the last of all when none does. */
+function originOf({ region }: PlannedKernel): Origin | undefined {
+  const folds = region.template === "contraction" ? [region.definition, ...[...region.prologue, ...region.ride, ...region.epilogue].map((member) => member.definition)] : region.template === "elementwise" ? [] : region.folds.map((member) => member.definition);
+  const origins = [...region.outputs.map((output) => output.definition), ...folds].flatMap((definition) => definition.origin ?? []);
+  return origins.find((origin) => !origin.path.startsWith("library/")) ?? origins[0];
+}
