@@ -4,16 +4,16 @@
  */
 import { catalog } from "../diagnostics/catalog.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { nearestHint } from "../diagnostics/nearest-name.ts";
 import type { Extent } from "../ir/extent.ts";
 import type { Attribute, TensorNode } from "../ir/node.ts";
-import { printType } from "../ir/types.ts";
+import { type DType, printType } from "../ir/types.ts";
 import type { Op } from "../ops/define.ts";
 import type { Span } from "../source/source-file.ts";
 import { attributeOf, compileTimeKey, compileTimeValue } from "./attributes.ts";
+import { bind, evaluateAll, spread, valueOf } from "./bind-arguments.ts";
 import { reapply, snakeCase, subInstance } from "./instance.ts";
 import { languageFunctions } from "./language-functions.ts";
-import { applyToValues, fit, markAxis, materialise, nodeOf, structural, applyToNodes } from "./operations.ts";
+import { applyToValues, fit, markAxis, materialise, nodeOf, type OperandPlace, structural, applyToNodes } from "./operations.ts";
 import { type Pattern, printPattern, type Signature, type SignatureParameter } from "./pattern.ts";
 import { expansionLimit, fail, type Frame, type Given } from "./session.ts";
 import { readSignature } from "./signature.ts";
@@ -46,53 +46,18 @@ export function apply(callee: Value, given: readonly Given[], frame: Frame, span
   }
 }
 
-/** Evaluates arguments that lead nowhere, so that their own mistakes are reported and their names count as used. */
-function evaluateAll(given: readonly Given[], frame: Frame): void {
-  for (const argument of given) if (argument.expression) frame.session.walk.evaluate(argument.expression, frame);
-}
-
-/** Assigns arguments to parameter names. Undefined after a report. */
-function bind(callee: string, names: readonly string[], given: readonly Given[], frame: Frame, span: Span): ReadonlyMap<string, Given> | undefined {
-  const bound = new Map<string, Given>();
-  let named = false;
-  const positional = given.filter((argument) => argument.name === undefined).length;
-  if (positional > names.length) {
-    const count = `${names.length} argument${names.length === 1 ? "" : "s"}`;
-    fail(frame, catalog.tooManyArguments, given[names.length]?.span ?? span, [callee, count, String(given.length)], { hint: `parameters: ${names.join(", ")}` });
-    return undefined;
-  }
-  for (const [i, argument] of given.entries()) {
-    const name = argument.name?.text ?? names[i] ?? "";
-    if (argument.name === undefined && named) {
-      fail(frame, catalog.positionalAfterNamed, argument.span, [callee], { hint: "give it its name, or move it to the front" });
-      return undefined;
-    }
-    named ||= argument.name !== undefined;
-    if (!names.includes(name)) {
-      fail(frame, catalog.unknownArgument, argument.name?.span ?? argument.span, [name, callee], { hint: nearestHint(name, names) ?? `parameters: ${names.join(", ")}` });
-      return undefined;
-    }
-    const before = bound.get(name);
-    if (before) {
-      fail(frame, catalog.repeatedArgument, argument.span, [name, callee], { notes: [{ message: "first given here", span: before.span }] });
-      return undefined;
-    }
-    bound.set(name, argument);
-  }
-  return bound;
-}
-
-const valueOf = (given: Given, frame: Frame): Value => given.value ?? (given.expression ? frame.session.walk.evaluate(given.expression, frame) : errorValue);
-
 function applyBuiltIn(op: Op, given: readonly Given[], frame: Frame, span: Span): Value {
-  const bound = bind(op.name, [...op.operands.map((operand) => operand.name), ...op.attributes.map((attribute) => attribute.name)], given, frame, span);
+  const names = op.attributes.map((attribute) => attribute.name);
+  const last = op.operands[op.operands.length - 1];
+  const many = last?.variadic ? spread(op.name, last.name, names, given, frame, span) : undefined;
+  const bound = many ? many.named : last?.variadic ? undefined : bind(op.name, [...op.operands.map((operand) => operand.name), ...names], given, frame, span);
   if (!bound) {
     evaluateAll(given, frame);
     return errorValue;
   }
-  const values: Value[] = [];
-  const places = [];
-  for (const operand of op.operands) {
+  const values: Value[] = [...(many?.values ?? [])];
+  const places = [...(many?.places ?? [])];
+  for (const operand of many ? [] : op.operands) {
     const argument = bound.get(operand.name);
     if (!argument) return fail(frame, catalog.missingArgument, span, [operand.name, op.name]);
     values.push(valueOf(argument, frame));
@@ -107,28 +72,55 @@ function applyBuiltIn(op: Op, given: readonly Given[], frame: Frame, span: Span)
     if (attribute === undefined) failed = true;
     else attributes[spec.name] = attribute;
   }
-  return failed ? errorValue : applyToValues(frame, op, values, attributes, span, places);
+  return failed ? errorValue : applyInGroups(frame, op, values, attributes, span, places);
+}
+
+/** A kernel reads a few tensors at most, so many operands of an associative op are taken in groups. */
+const largestGroup = 6;
+
+function applyInGroups(frame: Frame, op: Op, values: readonly Value[], attributes: Readonly<Record<string, Attribute>>, span: Span, places: readonly OperandPlace[]): Value {
+  if (values.length <= largestGroup || !op.operands.some((operand) => operand.variadic)) return applyToValues(frame, op, values, attributes, span, places);
+  const first = applyToValues(frame, op, values.slice(0, largestGroup), attributes, span, places);
+  return applyInGroups(frame, op, [first, ...values.slice(largestGroup)], attributes, span, [{ name: "the first parts", span }, ...places.slice(largestGroup)]);
 }
 
 function applyLanguageFunction(name: string, given: readonly Given[], frame: Frame, span: Span): Value {
   const member = languageFunctions.get(name);
-  const bound = member && bind(name, [member.operand, ...member.attributes.map((attribute) => attribute.name)], given, frame, span);
+  if (!member) return errorValue;
+  const names = member.attributes.map((attribute) => attribute.name);
+  const many = member.variadic ? spread(name, member.operand, names, given, frame, span) : undefined;
+  const bound = many ? many.named : member.variadic ? undefined : bind(name, [member.operand, ...names], given, frame, span);
   if (!bound) {
     evaluateAll(given, frame);
     return errorValue;
   }
   const operand = bound.get(member.operand);
-  if (!operand) return fail(frame, catalog.missingArgument, span, [member.operand, name]);
-  const x = materialise(frame, valueOf(operand, frame), "f32", operand.span);
-  const attributes: Record<string, number> = {};
+  if (!many && !operand) return fail(frame, catalog.missingArgument, span, [member.operand, name]);
+  const values = many ? many.values : operand ? [valueOf(operand, frame)] : [];
+  const inputs: TensorNode[] = [];
+  for (const [i, value] of values.entries()) {
+    const input = materialise(frame, value, dtypeAmong(values), many?.places[i]?.span ?? operand?.span ?? span);
+    if (!input) return errorValue;
+    inputs.push(input);
+  }
+  const attributes: Record<string, number | string> = {};
   for (const spec of member.attributes) {
     const argument = bound.get(spec.name);
-    const value = argument ? attributeOf(frame, spec.kind, spec.name, argument) : spec.default;
+    const value = !argument ? spec.default : spec.kind === "text" ? textOf(frame, spec.name, argument) : attributeOf(frame, spec.kind, spec.name, argument);
     if (value === undefined && !argument) return fail(frame, catalog.missingArgument, span, [spec.name, name]);
-    if (typeof value !== "number") return errorValue;
+    if (typeof value !== "number" && typeof value !== "string") return errorValue;
     attributes[spec.name] = value;
   }
-  return x ? member.apply(frame, x, attributes, span) : errorValue;
+  return member.apply(frame, inputs, attributes, span);
+}
+
+const dtypeAmong = (values: readonly Value[]): DType => values.flatMap((value) => (value.kind === "tensor" ? [value.node.type.dtype] : []))[0] ?? "f32";
+
+function textOf(frame: Frame, name: string, given: Given): string | undefined {
+  const value = valueOf(given, frame);
+  if (value.kind === "string") return value.value;
+  if (value.kind !== "error") fail(frame, catalog.notCompileTime, given.span, [name, "a text in quotes"]);
+  return undefined;
 }
 
 export function signatureOf(fn: FunctionValue, frame: Frame): Signature {

@@ -1,24 +1,18 @@
 /**
- * Functions that return tuples, which no op can: they are part of the language and expand to nodes. Also the names of
+ * Functions that no op can be: they return tuples or expand to several nodes, by their arguments. Also the names of
  * functions that are planned, so that their use is answered by a limitation and not by "unknown name".
  */
 import { catalog } from "../diagnostics/catalog.ts";
 import { addExtents, constantExtent, divideExtents, type Extent, multiplyExtents, sameExtent } from "../ir/extent.ts";
 import type { TensorNode } from "../ir/node.ts";
 import { printType } from "../ir/types.ts";
-import type { AttributeKind } from "../ops/define.ts";
 import type { Span } from "../source/source-file.ts";
+import { operation } from "../ops/index.ts";
+import { einsum } from "./einsum.ts";
+import type { LanguageFunction } from "./language-function.ts";
 import { applyToNodes, markAxis, structural } from "./operations.ts";
-import { fail, type Frame } from "./session.ts";
+import { fail, type Frame, type Given } from "./session.ts";
 import { errorValue, type Value } from "./values.ts";
-
-export interface LanguageFunction {
-  readonly name: string;
-  readonly summary: string;
-  readonly operand: string;
-  readonly attributes: readonly { readonly name: string; readonly kind: AttributeKind; readonly default?: number }[];
-  readonly apply: (frame: Frame, x: TensorNode, attributes: Readonly<Record<string, number>>, span: Span) => Value;
-}
 
 /** Most parts that one tensor is split into. */
 const partLimit = 1024;
@@ -31,11 +25,13 @@ const split: LanguageFunction = {
   apply: splitTensor,
 };
 
-function splitTensor(frame: Frame, x: TensorNode, attributes: Readonly<Record<string, number>>, span: Span): Value {
+function splitTensor(frame: Frame, inputs: readonly TensorNode[], attributes: Readonly<Record<string, number | string>>, span: Span): Value {
+  const [x] = inputs;
+  if (!x) return errorValue;
   const rank = x.type.shape.length;
-  const written = attributes["axis"] ?? -1;
+  const written = Number(attributes["axis"]);
   const axis = written < 0 ? written + rank : written;
-  const count = attributes["count"] ?? 1;
+  const count = Number(attributes["count"]);
   const extent: Extent | undefined = x.type.shape[axis];
   if (extent === undefined) return fail(frame, catalog.operandMismatch, span, [`'split': axis ${written} does not exist in ${printType(x.type)}`]);
   if (count < 1 || count > partLimit) return fail(frame, catalog.operandMismatch, span, [`'split' makes 1 to ${partLimit} parts, not ${count}`]);
@@ -54,7 +50,25 @@ function splitTensor(frame: Frame, x: TensorNode, attributes: Readonly<Record<st
   return { kind: "tuple", items };
 }
 
-export const languageFunctions: ReadonlyMap<string, LanguageFunction> = new Map([split].map((member) => [member.name, member]));
+const stack: LanguageFunction = {
+  name: "stack",
+  summary: "tensors of one type, joined along a new axis",
+  operand: "parts",
+  variadic: true,
+  attributes: [{ name: "axis", kind: "integer", default: 0 }],
+  apply: (frame, inputs, attributes, span) => {
+    const rank = (inputs[0]?.type.shape.length ?? 0) + 1;
+    const written = Number(attributes["axis"]);
+    const axis = written < 0 ? written + rank : written;
+    if (axis < 0 || axis >= rank) return fail(frame, catalog.operandMismatch, span, [`'stack': axis ${written} does not exist in a result of rank ${rank}`]);
+    const parts = inputs.map((node): Value => applyToNodes(frame, structural.reshape, [node], { shape: [...node.type.shape.slice(0, axis), constantExtent(1), ...node.type.shape.slice(axis)] }, span, []));
+    const callee: Value = { kind: "op", op: operation(structural.join) };
+    const given = (value: Value, name: string | undefined): Given => ({ name: name === undefined ? undefined : { text: name, span }, expression: undefined, value, span });
+    return frame.session.walk.apply(callee, [...parts.map((part) => given(part, undefined)), given({ kind: "number", value: axis }, "axis")], frame, span);
+  },
+};
+
+export const languageFunctions: ReadonlyMap<string, LanguageFunction> = new Map([split, stack, einsum].map((member) => [member.name, member]));
 
 /** Known by name from the language's plan, but without an op so far. An op of the name takes precedence. */
-export const plannedFunctions: ReadonlySet<string> = new Set(["einsum", "concat", "gather", "embedding", "conv", "vmap"]);
+export const plannedFunctions: ReadonlySet<string> = new Set(["embedding", "vmap"]);

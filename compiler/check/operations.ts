@@ -14,8 +14,8 @@ import type { Span } from "../source/source-file.ts";
 import { elementLimit, fail, type Frame, originOf } from "./session.ts";
 import { describe, errorValue, isWeak, tensorValue, type Value } from "./values.ts";
 
-/** The ops that the syntax itself stands for: literals, extents as values, slices, and scalars given for tensors. */
-export const structural = { constant: "constant", extent: "extent", slice: "slice", reshape: "reshape", stretch: "broadcast_to" } as const;
+/** The ops that the syntax itself and the functions of the language stand for: literals, extents as values, slices, scalars given for tensors, sums of products. */
+export const structural = { constant: "constant", extent: "extent", slice: "slice", reshape: "reshape", stretch: "broadcast_to", join: "concat", permute: "transpose", multiply: "mul", add_up: "sum", position: "position", equal: "eq", choose: "where" } as const;
 
 const byOperator: ReadonlyMap<string, Op> = new Map([...operations.values()].flatMap((op) => (op.operator === undefined ? [] : [[op.operator, op] as const])));
 

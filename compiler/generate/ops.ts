@@ -1,5 +1,6 @@
 /** Writes the op tables of the spec, spec/generated/ops.md, from the op records. Text in, text out; main.ts does the IO. */
-import { type LanguageFunction, languageFunctions } from "../check/language-functions.ts";
+import type { LanguageFunction } from "../check/language-function.ts";
+import { languageFunctions } from "../check/language-functions.ts";
 import { attributeText } from "../ir/graph.ts";
 import type { Attribute } from "../ir/node.ts";
 import { type DType, dtypes } from "../ir/types.ts";
@@ -28,7 +29,7 @@ export function opsText(): string {
     "The labels C1, C2, ... are those that diagnostics refer to. A tolerance is the largest distance of a correct f32 kernel from the float64 reference (see [numerics.md](../numerics.md)).\n",
     `${index.join("\n")}\n- Functions of the language: ${[...languageFunctions.values()].map(({ name }) => `[${name}](#${name})`).join(", ")}\n`,
     ...sections,
-    "## Functions of the language\n\nThey return tuples, so they are no ops: they expand to several.\n",
+    "## Functions of the language\n\nThey return tuples or depend on how they are written, so they are no ops: they expand to several.\n",
     ...[...languageFunctions.values()].map(functionSection),
   ].join("\n");
 }
@@ -48,15 +49,15 @@ function opSection(op: Op): string {
   return `${lines.join("\n")}\n${rows.join("\n")}\n`;
 }
 
-function functionSection({ name, summary, operand, attributes }: LanguageFunction): string {
-  const parameters = [operand, ...attributes.map((spec) => (spec.default === undefined ? spec.name : `${spec.name} = ${spec.default}`))];
+function functionSection({ name, summary, operand, variadic, attributes }: LanguageFunction): string {
+  const parameters = [variadic ? `${operand}...` : operand, ...attributes.map((spec) => (spec.default === undefined ? spec.name : `${spec.name} = ${spec.default}`))];
   return `### ${name}\n\n${summary}\n\n    ${name}(${parameters.join(", ")})\n`;
 }
 
 /** As it is called in the language, and the operator that means it. Words that are operators cannot be called. */
 function signatureOf(op: Op): string {
   const attributes = op.attributes.map((spec) => (spec.default === undefined ? spec.name : `${spec.name} = ${defaultText(spec)}`));
-  const names = op.operands.map(({ name }) => name);
+  const names = op.operands.map(({ name, variadic }) => (variadic ? `${name}...` : name));
   const call = `${op.name}(${[...names, ...attributes].join(", ")})`;
   if (op.operator === undefined) return call;
   return isWord(op) ? writtenWith(op, names) : `${call}    or    ${writtenWith(op, names)}`;
