@@ -12,6 +12,7 @@ import type { SourceFile } from "./source/source-file.ts";
 export { renderDiagnostics, diagnosticToJson } from "./diagnostics/render.ts";
 export { emitReference } from "./reference/emit-javascript.ts";
 export { emitModule } from "./backends/module/emit.ts";
+export { emitSourceModule } from "./backends/module/emit-source-module.ts";
 export { evaluate as evaluateReference } from "./reference/evaluate.ts";
 export { format } from "./syntax/print-tree.ts";
 export { sourceFile } from "./source/source-file.ts";

@@ -58,13 +58,38 @@ function nontrivial(byName: ReadonlyMap<string, Definition>, name: string): Defi
   return nontrivial(byName, definition.body.source);
 }
 
-/** Folds that are no contraction, grouped when one needs another over the same rows: a statistic with its pivot. */
+/** Every definition that each definition depends on, itself left out. */
+export function ancestorsOf(program: Program): Map<string, Set<string>> {
+  const ancestors = new Map<string, Set<string>>();
+  for (const definition of program.definitions) {
+    const up = new Set<string>();
+    for (const load of loadsOf(definition.body)) {
+      const further = ancestors.get(load.source);
+      if (!further) continue;
+      up.add(load.source);
+      for (const name of further) up.add(name);
+    }
+    ancestors.set(definition.name, up);
+  }
+  return ancestors;
+}
+
+/** Folds that are no contraction, grouped when one needs another of the very same row: a statistic with its pivot. */
 export function foldGroups(e: Expressions, program: Program): Definition[][] {
+  const ancestors = ancestorsOf(program);
   const groups: Definition[][] = [];
   for (const definition of program.definitions) {
     if (!definition.fold || contractionShape(e, definition)) continue;
-    const needs = new Set(loadsOf(definition.body).map((load) => load.source));
-    const home = groups.find((group) => group.some((member) => needs.has(member.name) && sameRows(member, definition)));
+    const ownRow = definition.box.map((range) => e.index(range));
+    const needs = loadsOf(definition.body);
+    const mayJoin = (group: readonly Definition[]): boolean => {
+      const inside = new Set(group.map((member) => member.name));
+      const own = needs.filter((load) => inside.has(load.source));
+      // What lies between two members could be in memory: their kernel would wait for itself.
+      const between = needs.some((load) => !inside.has(load.source) && [...(ancestors.get(load.source) ?? [])].some((name) => inside.has(name)));
+      return own.length > 0 && !between && group.every((member) => sameRows(member, definition)) && own.every((load) => load.indices.every((index, axis) => index === ownRow[axis]));
+    };
+    const home = groups.find(mayJoin);
     if (home) home.push(definition);
     else groups.push([definition]);
   }

@@ -82,7 +82,8 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
   for (let moved = true; moved; ) {
     const early = ride.findIndex((rider) => [...prologue, ...ride].some((other) => other !== rider && needs(other.body).includes(rider.definition.name)));
     moved = early >= 0;
-    if (moved) prologue.push(...ride.splice(early, 1));
+    // With ranges of its own again: it gets a loop of its own.
+    if (moved) prologue.push(...ride.splice(early, 1).map((rider) => originalOf(members, rider)));
   }
   prologue.sort((a, b) => members.indexOf(originalOf(members, a)) - members.indexOf(originalOf(members, b)));
   return { template: "contraction", outputs, definition: product.definition, shape, prologue, ride, epilogue, partials: [] };

@@ -42,10 +42,12 @@ export function contractionShape(e: Expressions, definition: Definition): Contra
   const [left, right] = firstIsLeft ? [first, second] : [second, first];
   // Factors over k alone (a gain, say) go with the right operand, which is the parameter side of most products.
   const rest = factors.map((_, i) => i).filter((i) => !left.includes(i) && !right.includes(i));
+  const columns = rangesIn(right);
   return {
     left: product(e, left.map((i) => factors[i] as Expr)),
     right: product(e, [...right, ...rest].map((i) => factors[i] as Expr)),
-    batch, rows: rangesIn(left), columns: rangesIn(right), inner: fold.ranges,
+    // A range that no factor has repeats the product: its rows are further rows.
+    batch, rows: box.filter((range) => !batch.includes(range) && !columns.includes(range)), columns, inner: fold.ranges,
   };
 }
 

@@ -10,6 +10,7 @@ import { candidateMaps } from "./candidates.ts";
 import { contractionShape } from "./contraction-shape.ts";
 import { inlineMaps } from "../folds/inline.ts";
 import type { CostContext } from "./cost.ts";
+import { outlineWide } from "./outline.ts";
 import { place, type Placement, type PlaceOptions } from "./place.ts";
 import type { ContractionRegion, Templates } from "./region.ts";
 import { defer } from "./rules/defer.ts";
@@ -48,6 +49,7 @@ export function fuse(e: Expressions, lowered: Program, options: FuseOptions): Fu
     program = centred.program;
     applications.push(...centred.applications);
   }
+  program = outlineWide(e, program, options.context(program).target.limits.storageBuffers);
   const placed = (candidate: Program): Placement | undefined => {
     const placeOptions: PlaceOptions = { e, context: options.context(candidate), templates: options.templates, lanes: options.lanes(candidate) };
     const result = place(candidate, placeOptions);

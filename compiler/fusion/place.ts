@@ -2,10 +2,10 @@
  * Placement: which values go to memory, by cost. Every kernel of the plan ends at a stored value; what is not stored is
  * computed inside the kernels that need it. Exact search up to a dozen decisions, steepest descent beyond.
  */
-import { type Expressions, loadsOf } from "../folds/expression.ts";
+import type { Expressions } from "../folds/expression.ts";
 import type { Definition, Program } from "../folds/node.ts";
 import { contractionShape } from "./contraction-shape.ts";
-import { foldGroups } from "./candidates.ts";
+import { ancestorsOf, foldGroups } from "./candidates.ts";
 import { costOf, type CostContext, type RegionCost, tensorsRead } from "./cost.ts";
 import { buildRegion } from "./build-region.ts";
 import { type ContractionRegion, isIllegal, type Illegal, type Region, type Templates, withPartials } from "./region.ts";
@@ -102,7 +102,7 @@ class Search {
   readonly #always: Set<string>;
   readonly #parameterOnly: (name: string) => boolean;
   readonly #partials = new Map<string, Definition[]>();
-  readonly #ancestors = new Map<string, Set<string>>();
+  readonly #ancestors: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #cache = new Map<string, { region: Region; cost: RegionCost } | Illegal>();
 
   constructor(program: Program, options: PlaceOptions) {
@@ -124,17 +124,9 @@ class Search {
     for (const definition of program.definitions) if (definition.partial) this.#always.add(definition.name);
     const grouped = new Set(groups.flat().map((definition) => definition.name));
     const singles = program.definitions.filter((definition) => !this.#always.has(definition.name) && !grouped.has(definition.name)).map((definition) => [definition.name]);
-    const folds = this.#groups.map((group) => group.map((definition) => definition.name)).filter((names) => names.every((name) => !this.#always.has(name)));
+    const folds = this.#groups.map((group) => group.map((definition) => definition.name).filter((name) => !this.#always.has(name))).filter((names) => names.length > 0);
     this.decisions = [...singles, ...folds];
-    for (const definition of program.definitions) {
-      const up = new Set<string>();
-      for (const load of loadsOf(definition.body)) {
-        if (!this.#byName.has(load.source)) continue;
-        up.add(load.source);
-        for (const name of this.#ancestors.get(load.source) ?? []) up.add(name);
-      }
-      this.#ancestors.set(definition.name, up);
-    }
+    this.#ancestors = ancestorsOf(program);
   }
 
   evaluate(chosen: ReadonlySet<string>): Evaluation {
@@ -147,10 +139,15 @@ class Search {
     let microseconds = 0;
     for (let name = needed.pop(); name !== undefined; name = needed.pop()) {
       if (done.has(name) || !this.#byName.has(name)) continue;
-      const roots = this.#rootsOf(name, stored);
-      for (const root of roots) done.add(root);
-      const made = this.#region(roots, stored);
+      let roots = this.#rootsOf(name, stored);
+      let made = this.#region(roots, stored);
+      if ("illegal" in made && roots.length > 1 && !this.#partials.has(roots[0] as string)) {
+        // Folds that cannot share a kernel get one each.
+        roots = [name];
+        made = this.#region(roots, stored);
+      }
       if ("illegal" in made) return made;
+      for (const root of roots) done.add(root);
       const phase = this.#parameterOnly(name) && !outputs.has(name) ? "prepare" : "run";
       if (phase === "run") microseconds += made.cost.microseconds;
       regions.push({ roots, region: made.region, cost: made.cost, phase });

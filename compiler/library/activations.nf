@@ -20,15 +20,15 @@ fn leaky_relu(x: f32[...], slope: f32 = 0.01) -> f32[...] = where(x > 0, x, slop
 fn prelu(x: f32[..., N], slope: f32[N]) -> f32[..., N] = where(x > 0, x, slope * x)
 
 /// x where positive, else alpha * (e^x - 1). Clevert et al. (2016), ELU.
-fn elu(x: f32[...], alpha: f32 = 1) -> f32[...] = where(x > 0, x, alpha * (exp(minimum(x, 0)) - 1))
+fn elu(x: f32[...], alpha: f32 = 1) -> f32[...] = where(x > 0, x, alpha * expm1(minimum(x, 0)))
 
 /// elu, scaled so that mean 0 and variance 1 are a fixed point. Klambauer et al. (2017), Self-normalizing networks.
-fn selu(x: f32[...]) -> f32[...] =
-  1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * (exp(minimum(x, 0)) - 1))
+fn selu(x: f32[...], alpha: f32 = 1.6732632423543772, scale: f32 = 1.0507009873554805) -> f32[...] =
+  scale * where(x > 0, x, alpha * expm1(minimum(x, 0)))
 
 /// elu with a continuous derivative for every alpha. Barron (2017), CELU.
 fn celu(x: f32[...], alpha: f32 = 1) -> f32[...] =
-  maximum(x, 0) + minimum(alpha * (exp(minimum(x, 0) / alpha) - 1), 0)
+  maximum(x, 0) + minimum(alpha * expm1(minimum(x, 0) / alpha), 0)
 
 /// x times the normal distribution function of x, exact. Hendrycks and Gimpel (2016), GELU.
 fn gelu(x: f32[...]) -> f32[...] = 0.5 * x * (1 + erf(x * 0.7071067811865476))
@@ -47,10 +47,10 @@ fn silu(x: f32[...]) -> f32[...] = x * sigmoid(x)
 fn swish(x: f32[...], beta: f32 = 1) -> f32[...] = x * sigmoid(beta * x)
 
 /// log(1 + e^x), in the form that cannot overflow. Dugas et al. (2001).
-fn softplus(x: f32[...]) -> f32[...] = maximum(x, 0) + log(1 + exp(-abs(x)))
+fn softplus(x: f32[...]) -> f32[...] = maximum(x, 0) + log1p(exp(-abs(x)))
 
 /// log of sigmoid, in the form that cannot overflow.
-fn log_sigmoid(x: f32[...]) -> f32[...] = minimum(x, 0) - log(1 + exp(-abs(x)))
+fn log_sigmoid(x: f32[...]) -> f32[...] = minimum(x, 0) - log1p(exp(-abs(x)))
 
 /// x * tanh(softplus(x)). Misra (2019), Mish.
 fn mish(x: f32[...]) -> f32[...] = x * tanh(softplus(x))
@@ -58,14 +58,28 @@ fn mish(x: f32[...]) -> f32[...] = x * tanh(softplus(x))
 /// x / (1 + |x|). Turian et al. (2009).
 fn softsign(x: f32[...]) -> f32[...] = x / (1 + abs(x))
 
-/// (x + 3) / 6, limited to 0 .. 1. Howard et al. (2019), Searching for MobileNetV3.
-fn hard_sigmoid(x: f32[...]) -> f32[...] = minimum(maximum(x + 3, 0), 6) / 6
+/// slope * x + shift, limited to 0 .. 1. Howard et al. (2019), Searching for MobileNetV3.
+fn hard_sigmoid(
+  x: f32[...],
+  slope: f32 = 0.16666666666666666,
+  shift: f32 = 0.5,
+) -> f32[...] = minimum(maximum(slope * x + shift, 0), 1)
 
 /// x * hard_sigmoid(x). Howard et al. (2019), Searching for MobileNetV3.
 fn hard_swish(x: f32[...]) -> f32[...] = x * hard_sigmoid(x)
 
 /// x, limited to -1 .. 1. Collobert (2004).
 fn hard_tanh(x: f32[...]) -> f32[...] = minimum(maximum(x, -1), 1)
+
+/// 0 within the threshold, x moved towards 0 by bias beyond.
+fn shrink(x: f32[...], bias: f32 = 0, threshold: f32 = 0.5) -> f32[...] = where(
+  x < -threshold,
+  x + bias,
+  where(x > threshold, x - bias, 0),
+)
+
+/// x where it exceeds the level, else a value.
+fn threshold(x: f32[...], level: f32, value: f32 = 0) -> f32[...] = where(x > level, x, value)
 
 /// x - tanh(x).
 fn tanh_shrink(x: f32[...]) -> f32[...] = x - tanh(x)

@@ -25,15 +25,15 @@ fn leaky_relu(x: f32[...], slope: f32 = 0.01) -> f32[...] = where(x > 0, x, slop
 fn prelu(x: f32[..., N], slope: f32[N]) -> f32[..., N] = where(x > 0, x, slope * x)
 
 /// x where positive, else alpha * (e^x - 1). Clevert et al. (2016), ELU.
-fn elu(x: f32[...], alpha: f32 = 1) -> f32[...] = where(x > 0, x, alpha * (exp(minimum(x, 0)) - 1))
+fn elu(x: f32[...], alpha: f32 = 1) -> f32[...] = where(x > 0, x, alpha * expm1(minimum(x, 0)))
 
 /// elu, scaled so that mean 0 and variance 1 are a fixed point. Klambauer et al. (2017), Self-normalizing networks.
-fn selu(x: f32[...]) -> f32[...] =
-  1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * (exp(minimum(x, 0)) - 1))
+fn selu(x: f32[...], alpha: f32 = 1.6732632423543772, scale: f32 = 1.0507009873554805) -> f32[...] =
+  scale * where(x > 0, x, alpha * expm1(minimum(x, 0)))
 
 /// elu with a continuous derivative for every alpha. Barron (2017), CELU.
 fn celu(x: f32[...], alpha: f32 = 1) -> f32[...] =
-  maximum(x, 0) + minimum(alpha * (exp(minimum(x, 0) / alpha) - 1), 0)
+  maximum(x, 0) + minimum(alpha * expm1(minimum(x, 0) / alpha), 0)
 
 /// x times the normal distribution function of x, exact. Hendrycks and Gimpel (2016), GELU.
 fn gelu(x: f32[...]) -> f32[...] = 0.5 * x * (1 + erf(x * 0.7071067811865476))
@@ -52,10 +52,10 @@ fn silu(x: f32[...]) -> f32[...] = x * sigmoid(x)
 fn swish(x: f32[...], beta: f32 = 1) -> f32[...] = x * sigmoid(beta * x)
 
 /// log(1 + e^x), in the form that cannot overflow. Dugas et al. (2001).
-fn softplus(x: f32[...]) -> f32[...] = maximum(x, 0) + log(1 + exp(-abs(x)))
+fn softplus(x: f32[...]) -> f32[...] = maximum(x, 0) + log1p(exp(-abs(x)))
 
 /// log of sigmoid, in the form that cannot overflow.
-fn log_sigmoid(x: f32[...]) -> f32[...] = minimum(x, 0) - log(1 + exp(-abs(x)))
+fn log_sigmoid(x: f32[...]) -> f32[...] = minimum(x, 0) - log1p(exp(-abs(x)))
 
 /// x * tanh(softplus(x)). Misra (2019), Mish.
 fn mish(x: f32[...]) -> f32[...] = x * tanh(softplus(x))
@@ -63,14 +63,28 @@ fn mish(x: f32[...]) -> f32[...] = x * tanh(softplus(x))
 /// x / (1 + |x|). Turian et al. (2009).
 fn softsign(x: f32[...]) -> f32[...] = x / (1 + abs(x))
 
-/// (x + 3) / 6, limited to 0 .. 1. Howard et al. (2019), Searching for MobileNetV3.
-fn hard_sigmoid(x: f32[...]) -> f32[...] = minimum(maximum(x + 3, 0), 6) / 6
+/// slope * x + shift, limited to 0 .. 1. Howard et al. (2019), Searching for MobileNetV3.
+fn hard_sigmoid(
+  x: f32[...],
+  slope: f32 = 0.16666666666666666,
+  shift: f32 = 0.5,
+) -> f32[...] = minimum(maximum(slope * x + shift, 0), 1)
 
 /// x * hard_sigmoid(x). Howard et al. (2019), Searching for MobileNetV3.
 fn hard_swish(x: f32[...]) -> f32[...] = x * hard_sigmoid(x)
 
 /// x, limited to -1 .. 1. Collobert (2004).
 fn hard_tanh(x: f32[...]) -> f32[...] = minimum(maximum(x, -1), 1)
+
+/// 0 within the threshold, x moved towards 0 by bias beyond.
+fn shrink(x: f32[...], bias: f32 = 0, threshold: f32 = 0.5) -> f32[...] = where(
+  x < -threshold,
+  x + bias,
+  where(x > threshold, x - bias, 0),
+)
+
+/// x where it exceeds the level, else a value.
+fn threshold(x: f32[...], level: f32, value: f32 = 0) -> f32[...] = where(x > level, x, value)
 
 /// x - tanh(x).
 fn tanh_shrink(x: f32[...]) -> f32[...] = x - tanh(x)
@@ -83,6 +97,133 @@ fn swiglu(a: f32[...], b: f32[...]) -> f32[...] = a * sigmoid(a) * b
 
 /// One half gates the other: gelu(a) * b. Shazeer (2020), GLU variants improve transformer.
 fn geglu(a: f32[...], b: f32[...]) -> f32[...] = gelu(a) * b
+`,
+  },
+  {
+    path: "library/attention.nf",
+    text: `// Attention, written out from primitives. Heads are a leading axis.
+
+/// softmax(q k^T / sqrt(D)) v. Vaswani et al. (2017), Attention is all you need, equation 1.
+fn attention(q: f32[..., T, D], k: f32[..., S, D], v: f32[..., S, E]) -> f32[..., T, E] =
+  softmax(einsum("...td,...sd->...ts", q, k) * rsqrt(cast(D, f32))) @ v
+
+/// Attention with a bias that is added to the scores, for example -inf where a key must not be seen.
+fn biased_attention(
+  q: f32[..., T, D],
+  k: f32[..., S, D],
+  v: f32[..., S, E],
+  bias: f32[..., T, S],
+) -> f32[..., T, E] = softmax(einsum("...td,...sd->...ts", q, k) * rsqrt(cast(D, f32)) + bias) @ v
+
+/// Attention in which position t sees the positions up to t only.
+fn causal_attention(q: f32[..., T, D], k: f32[..., T, D], v: f32[..., T, E]) -> f32[..., T, E] {
+  let scores = einsum("...td,...sd->...ts", q, k) * rsqrt(cast(D, f32))
+  let seen = position(scores, axis = -1) <= position(scores, axis = -2)
+  return softmax(where(seen, scores, -1e30)) @ v
+}
+`,
+  },
+  {
+    path: "library/functions.nf",
+    text: `// Mathematical functions, written out from primitives.
+
+/// x, limited to low .. high.
+fn clamp(x: f32[...], low: f32, high: f32) -> f32[...] = minimum(maximum(x, low), high)
+
+/// x times itself.
+fn square(x: f32[...]) -> f32[...] = x * x
+
+/// Remainder with the sign of the divisor, as Python and NumPy have it.
+fn floor_mod(a: f32[...], b: f32[...]) -> f32[...] = a - floor(a / b) * b
+
+/// 1 where x is positive, slope * 1 elsewhere; NaN stays.
+fn step(x: f32[...], slope: f32 = 0) -> f32[...] = where(is_nan(x), x, where(x > 0, 1, slope))
+
+/// Logarithm of the sum of e^x over axes, in the form that cannot overflow.
+fn log_sum_exp(x: f32[...], axis: axes = -1, keep: flag = false) {
+  let m = max(x, axis = axis, keep = true)
+  let base = where(is_inf(m), 0, m)
+  return log(sum(exp(x - base), axis = axis, keep = keep)) + sum(base, axis = axis, keep = keep)
+}
+
+/// Sum of absolute values over axes.
+fn norm_l1(x: f32[...], axis: axes = -1, keep: flag = false) = sum(abs(x), axis = axis, keep = keep)
+
+/// Euclidean length over axes.
+fn norm_l2(x: f32[...], axis: axes = -1, keep: flag = false) = sqrt(
+  sum(x * x, axis = axis, keep = keep),
+)
+
+/// Position of the first largest element along an axis; of the first NaN, if there is one.
+fn arg_max(x: f32[...], axis: int = -1, keep: flag = false) {
+  let m = max(x, axis = axis, keep = true)
+  return min(
+      where(x == m or is_nan(x), position(x, axis = axis), 2147483647),
+      axis = axis,
+      keep = keep,
+    )
+}
+
+/// Position of the first smallest element along an axis; of the first NaN, if there is one.
+fn arg_min(x: f32[...], axis: int = -1, keep: flag = false) = arg_max(-x, axis, keep)
+`,
+  },
+  {
+    path: "library/losses.nf",
+    text: `// Losses, each for one sample or element; take the mean for the usual reduction.
+
+/// Squared differences.
+fn squared_error(prediction: f32[...], target: f32[...]) -> f32[...] {
+  let d = prediction - target
+  return d * d
+}
+
+/// Absolute differences.
+fn absolute_error(prediction: f32[...], target: f32[...]) -> f32[...] = abs(prediction - target)
+
+/// Quadratic within delta, linear beyond. Huber (1964), Robust estimation of a location parameter.
+fn huber(prediction: f32[...], target: f32[...], delta: f32 = 1) -> f32[...] {
+  let a = abs(prediction - target)
+  let q = minimum(a, delta)
+  return 0.5 * q * q + delta * (a - q)
+}
+
+/// log(cosh(d)) of the difference d, in the form that cannot overflow.
+fn log_cosh(prediction: f32[...], target: f32[...]) -> f32[...] {
+  let a = abs(prediction - target)
+  return a + log1p(exp(-2 * a)) - 0.6931471805599453
+}
+
+/// max(0, 1 - sign * prediction), with signs -1 and 1.
+fn hinge(prediction: f32[...], signs: f32[...]) -> f32[...] = maximum(1 - signs * prediction, 0)
+
+/// Cross-entropy of logits with classes given by number: one value for each row. The last axis holds the classes.
+fn cross_entropy(logits: f32[..., N], labels: i32[...]) -> f32[...] = -sum(
+  log_softmax(logits) * one_hot(labels, N),
+  axis = -1,
+)
+
+/// Cross-entropy of logits with a distribution over the classes: one value for each row.
+fn soft_cross_entropy(logits: f32[..., N], targets: f32[..., N]) -> f32[...] = -sum(
+  log_softmax(logits) * targets,
+  axis = -1,
+)
+
+/// Cross-entropy of logits with probabilities of the class, in the form that cannot overflow.
+fn binary_cross_entropy(logits: f32[...], targets: f32[...]) -> f32[...] =
+  maximum(logits, 0) - logits * targets + log1p(exp(-abs(logits)))
+
+/// Divergence of the distribution q from the target distribution p along the last axis. Kullback and Leibler (1951).
+fn kl_divergence(p: f32[..., N], q: f32[..., N]) -> f32[...] = sum(
+  where(p > 0, p * (log(maximum(p, 1e-30)) - log(q)), 0),
+  axis = -1,
+)
+
+/// Cosine of the angle between vectors along the last axis.
+fn cosine_similarity(a: f32[..., N], b: f32[..., N]) -> f32[...] = sum(
+  l2_normalize(a) * l2_normalize(b),
+  axis = -1,
+)
 `,
   },
   {

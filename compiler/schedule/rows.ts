@@ -1,6 +1,6 @@
 /** Template "rows": a workgroup owns whole rows, folds along them and maps over them. Also the plain map template. */
 import type { Expr } from "../folds/expression.ts";
-import { type Extent, extentValue, productOfExtents } from "../ir/extent.ts";
+import { type Extent, type ExtentTree, extentValue, productOfExtents } from "../ir/extent.ts";
 import type { ElementwiseRegion, RowsRegion } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
 import { type Expression, type Kernel } from "../kernel/node.ts";
@@ -13,13 +13,17 @@ import type { Team } from "./statistics.ts";
 
 /** Workgroups beyond this many along x (the device's limit is 65,535) go to a second grid axis. */
 const widest = 32768;
-const secondAxis = 256;
 
-/** Grid of `count / per` workgroups, and the number of the own one. */
+/**
+ * Grid of `count / per` workgroups, and the number of the own one. The second axis is 1 long until the first is full: a
+ * workgroup too many costs as much as one that is needed.
+ */
 export function linearGrid(count: Extent, per: number): { grid: Kernel["grid"]; group: Expression } {
   const groups = ceilDivide(count, per);
   if (typeof groups === "number" && groups <= widest) return { grid: [groups, 1, 1], group: k.builtin("group_x") };
-  return { grid: [["/", ["+", groups, secondAxis - 1], secondAxis], secondAxis, 1], group: k.add(k.mul(k.builtin("group_x"), k.int(secondAxis)), k.builtin("group_y")) };
+  const layers: ExtentTree = typeof groups === "number" ? Math.floor(groups / widest) + 1 : ["+", ["/", groups, widest], 1];
+  const across: ExtentTree = ["/", ["+", ["+", groups, layers], -1], layers];
+  return { grid: [across, layers, 1], group: k.add(k.mul(k.builtin("group_x"), k.extent(layers)), k.builtin("group_y")) };
 }
 
 export function scheduleRows(writer: KernelWriter, region: RowsRegion, tile: RowTile, name: string): BoundKernel {

@@ -116,7 +116,7 @@ export function finishRiders(state: ContractionState, staging: LeftStaging, ride
   const first = staging.places[0];
   const team = {
     rows: staging.places.map((place) => place.row), rowCount: tile.threadsY * tile.rowsPerThread,
-    lane: k.rem(staging.thread, k.int(width)), lanes: width,
+    lane: k.rem(staging.thread, k.int(width)), lanes: width, readByAll: true as const,
     ...(first?.active ? { active: first.active } : {}),
   };
   const parts = riders.map((rider) => ({

@@ -46,14 +46,17 @@ export interface Team {
   readonly lanes: number;
   /** Invocations that hold a partial; all of them unless given. */
   readonly active?: Expression;
+  /** Set where others than the row's own invocations read its statistics. */
+  readonly readByAll?: true;
 }
 
 /**
  * Merges the partials of all lanes. Returns, for each part, its value by local row. Ends with a barrier: afterwards any
- * invocation may read any row. With one lane a row nothing is shared, and only the row's own invocation may read it.
+ * invocation may read any row. With one lane a row nothing is shared unless asked for, and only the row's own invocation may
+ * read it.
  */
 export function mergeAcross(writer: KernelWriter, team: Team, parts: readonly Part[]): ((row: Expression) => Expression)[] {
-  if (team.lanes === 1 && team.rows.length === 1) return parts.map((part) => () => part.partials[0] as Expression);
+  if (team.lanes === 1 && team.rows.length === 1 && !team.readByAll) return parts.map((part) => () => part.partials[0] as Expression);
   const radix = team.lanes > 8 ? 8 : team.lanes;
   const arrays = parts.map((part) => ({
     part,

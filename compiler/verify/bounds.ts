@@ -5,7 +5,7 @@
  * the error that the instruction may have on a device, and the largest move counts, times a margin. That way errors that
  * cancel (those of a pivot) do so here too, which bounds from absolute values cannot show. Used by check-model.ts.
  */
-import { type Disturbance, evaluateFolds, type EvaluateOptions } from "../folds/evaluate.ts";
+import { type Disturbance, evaluateFolds } from "../folds/evaluate.ts";
 import { type Column } from "../folds/evaluate-expression.ts";
 import type { Program } from "../folds/node.ts";
 import type { Bindings } from "../ir/extent.ts";
@@ -119,7 +119,6 @@ export function allowance(exactValue: ArrayLike<number>, disturbed: readonly Arr
 }
 
 /** The program's values under several draws of rounding errors. */
-export function disturbedValues(program: Program, bindings: Bindings, sources: Readonly<Record<string, ArrayLike<number>>>, unit: number, seed: number, seen?: EvaluateOptions["seen"]): Map<string, Float64Array>[] {
-  return Array.from({ length: samples }, (_, i) =>
-    evaluateFolds(program, bindings, sources, { disturbance: roundingErrors(unit, Math.imul(seed + i + 1, 0x9e3779b1)), ...(seen ? { seen } : {}) }));
+export function disturbedValues(program: Program, bindings: Bindings, sources: Readonly<Record<string, ArrayLike<number>>>, unit: number, seed: number): Map<string, Float64Array>[] {
+  return Array.from({ length: samples }, (_, i) => evaluateFolds(program, bindings, sources, { disturbance: roundingErrors(unit, Math.imul(seed + i + 1, 0x9e3779b1)) }));
 }

@@ -25,7 +25,7 @@ export interface CaseGroup {
 const lengths = [1, 3, 8, 33, 70];
 
 /** Products and terms of one evaluation: beyond the first, a group gets few cases; beyond the second it is left out. */
-const fewCasesWork = 1.5e6;
+const fewCasesWork = 5e5;
 const mostWork = 2e7;
 
 /** Terms that one evaluation of the program folds, and elements that it maps. */
@@ -79,15 +79,17 @@ const more: readonly CheckCase[] = [
   { inputs: "one NaN", parameters: "varied" },
 ];
 
-/** Groups in the order of their work. Without an input nothing but the parameters differs. */
+/** Groups in the order of their work. Without inputs, or without parameters, only the other differs from case to case. */
 export function chooseCases(fn: TensorFunction, program: Program): CaseGroup[] {
   const choices = bindingChoices(fn, program);
   return choices.map((bindings, i): CaseGroup => {
-    if (fn.inputs.length === 0) return { bindings, cases: everything.slice(0, 2) };
-    if (programWork(program, bindings) <= fewCasesWork) return { bindings, cases: everything };
-    return { bindings, cases: i === choices.length - 1 ? more : few };
+    const cases = programWork(program, bindings) <= fewCasesWork ? everything : i === choices.length - 1 ? more : few;
+    const some = fn.inputs.length === 0 ? cases.filter((one) => one.inputs === "ordinary") : cases;
+    return { bindings, cases: fn.parameters.length === 0 ? distinctInputs(some) : some };
   });
 }
+
+const distinctInputs = (cases: readonly CheckCase[]): CheckCase[] => [...new Set(cases.map((one) => one.inputs))].map((inputs) => ({ inputs, parameters: "initial" }));
 
 /** For integer inputs that pick elements: the length of the axis they pick from. */
 export function indexLimits(program: Program, bindings: Bindings): Map<string, number> {

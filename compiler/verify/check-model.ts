@@ -12,12 +12,14 @@ import { InternalError } from "../errors.ts";
 import type { Bindings } from "../ir/extent.ts";
 import type { Origin } from "../ir/node.ts";
 import { countKernel } from "../kernel/count.ts";
+import { verifyKernel } from "../kernel/verify.ts";
 import type { PlannedKernel } from "../plan.ts";
 import { type CaseGroup, type CheckCase, chooseCases, indexLimits } from "./cases.ts";
 import { compareValues, type Deviation, worse } from "./compare.ts";
-import { type Expected, ExpectedValues, type HostTensors, ordinaryRms } from "./expected.ts";
+import { type Expected, ExpectedOutputs, type HostTensors, ordinaryRms } from "./expected.ts";
 import { inputTensor, isFiniteKind, type ParameterKind, parameterTensor } from "./inputs.ts";
-import { boundTensors, interpretKernel, type KernelOutcome, LoadedKernel } from "./run-kernel.ts";
+import { expectKernels, type KernelExpectation } from "./expected-kernels.ts";
+import { interpretKernel, type KernelOutcome, LoadedKernel } from "./run-kernel.ts";
 
 /** A deviation and where it was seen. */
 export interface Sighting extends Deviation {
@@ -29,21 +31,21 @@ export interface Sighting extends Deviation {
   readonly by: "float64" | "device" | "interpreter";
 }
 
-export interface CheckedKernel {
-  readonly name: string;
-  readonly phase: "prepare" | "run";
-  readonly passed: boolean;
-  /** The element that came closest to its bound; of a failed kernel, the first one that was seen to exceed it. */
-  readonly worst: Sighting | undefined;
-  /** Why the kernel could not be run: refused by the device, or a fault that the interpreter found. */
-  readonly fault: string | undefined;
-  /** Where the source says what the kernel computes last. */
-  readonly span: Origin | undefined;
-}
-
 export interface CheckedPart {
   readonly passed: boolean;
+  /** Largest error over rms in all cases; beyond 1e-5 where rounding of the operands alone carries it there. */
+  readonly largest: number;
+  /** The element that came closest to its bound; of what failed, the first one that was seen to exceed it. */
   readonly worst: Sighting | undefined;
+  /** Why it could not be run: refused by the device, or a fault that the interpreter found. */
+  readonly fault: string | undefined;
+}
+
+export interface CheckedKernel extends CheckedPart {
+  readonly name: string;
+  readonly phase: "prepare" | "run";
+  /** Where the source says what the kernel computes last. */
+  readonly span: Origin | undefined;
 }
 
 export interface ModelCheck {
@@ -56,8 +58,8 @@ export interface ModelCheck {
   readonly groups: readonly { readonly bindings: Bindings; readonly cases: readonly CheckCase[] }[];
   /** The rewritten program in float64 against the reference. */
   readonly rules: CheckedPart;
-  /** Outputs of the whole model on the device. `fault`: why it could not be run. */
-  readonly outputs: CheckedPart & { readonly fault: string | undefined };
+  /** Outputs of the whole model on the device. */
+  readonly outputs: CheckedPart;
   /** In the order of the plan. */
   readonly kernels: readonly CheckedKernel[];
   /** The first kernel that diverges. */
@@ -73,9 +75,10 @@ export interface CheckOptions {
 }
 
 /** Loads and flops of a kernel that the interpreter still manages in about a second. */
-const interpretedWork = 2e6;
+const interpretedWork = 6e5;
 
 interface Tally {
+  largest: number;
   worst: Sighting | undefined;
   fault: string | undefined;
 }
@@ -103,8 +106,8 @@ class Checking {
   readonly #compiled: Compiled;
   readonly #device: Device;
   readonly #seed: number;
-  readonly #rules: Tally = { worst: undefined, fault: undefined };
-  readonly #outputs: Tally = { worst: undefined, fault: undefined };
+  readonly #rules: Tally = newTally();
+  readonly #outputs: Tally = newTally();
   readonly #kernels: { readonly planned: PlannedKernel; readonly tally: Tally; loaded: LoadedKernel | undefined }[];
   /** Rms of each value under ordinary inputs, per group. */
   #ordinary = new Map<string, number>();
@@ -116,11 +119,15 @@ class Checking {
     this.#compiled = compiled;
     this.#device = device;
     this.#seed = seed;
-    this.#kernels = compiled.plan.kernels.map((planned) => ({ planned, tally: { worst: undefined, fault: undefined }, loaded: undefined }));
+    this.#kernels = compiled.plan.kernels.map((planned) => ({ planned, tally: newTally(), loaded: undefined }));
   }
 
   async open(): Promise<void> {
-    for (const kernel of this.#kernels) kernel.loaded = await LoadedKernel.load(kernel.planned, this.#device);
+    for (const kernel of this.#kernels) {
+      const [violation] = verifyKernel(kernel.planned.kernel).violations;
+      if (violation) kernel.tally.fault = `kernel ${kernel.planned.name} breaks rule ${violation.label} of the kernel IR: ${violation.message}`;
+      else kernel.loaded = await LoadedKernel.load(kernel.planned, this.#device);
+    }
     try {
       this.#program = await load(assemble(this.#compiled.fn, this.#compiled.plan, this.#device.target), this.#device);
     } catch (error) {
@@ -137,37 +144,36 @@ class Checking {
   async run(bindings: Bindings, one: CheckCase, firstOfGroup: boolean): Promise<void> {
     const inputs = this.#inputs(bindings, one);
     const parameters = this.#parameters(bindings, one.parameters);
-    const expected = new ExpectedValues(this.#compiled, bindings, inputs, parameters, this.#seed);
+    const expected = new ExpectedOutputs(this.#compiled, bindings, inputs, parameters, this.#seed);
     const seen = { input: one.parameters === "initial" ? one.inputs : `${one.inputs}, ${one.parameters} parameters`, bindings };
     const outputs = expected.outputs();
-    if (firstOfGroup) this.#learnOrdinary(expected, outputs);
+    const sources = Object.fromEntries(Object.entries({ ...inputs, ...parameters }).map(([name, tensor]) => [name, tensor.data]));
+    const kernels = expectKernels(this.#compiled.plan, bindings, sources, this.#seed);
+    if (firstOfGroup) this.#learnOrdinary(outputs, kernels);
     if (isFiniteKind(one.inputs)) {
       const rewrites = expected.compareRewrites(this.#ordinary);
       if (rewrites) keepWorse(this.#rules, { ...rewrites.worst, ...seen, value: rewrites.output, by: "float64" });
     }
     await this.#runModel(bindings, one.parameters, inputs, parameters, outputs, seen);
-    for (const kernel of this.#kernels) {
-      const { planned, tally, loaded } = kernel;
-      const operands = new Map(boundTensors(planned, "read").map(({ tensor, buffer }) => [tensor, expected.operand(tensor, buffer.dtype)]));
-      if (loaded) this.#judge(tally, planned, await loaded.run(operands, bindings), expected, { ...seen, by: "device" });
+    for (const [i, { planned, tally, loaded }] of this.#kernels.entries()) {
+      const expectation = kernels[i];
+      // A kernel that is not even legal has its fault already.
+      if (!expectation || !loaded) continue;
+      const { operands, stored } = expectation;
+      this.#judge(tally, await loaded.run(operands, bindings), stored, { ...seen, by: "device" });
       // Faults of memory and order do not depend on the values: one case of each size is enough.
-      if (firstOfGroup && workOf(planned, bindings) <= interpretedWork) this.#judge(tally, planned, interpretKernel(planned, operands, bindings), expected, { ...seen, by: "interpreter" });
+      if (firstOfGroup && workOf(planned, bindings) <= interpretedWork) this.#judge(tally, interpretKernel(planned, operands, bindings), stored, { ...seen, by: "interpreter" });
     }
   }
 
-  #learnOrdinary(expected: ExpectedValues, outputs: ReadonlyMap<string, Expected>): void {
+  #learnOrdinary(outputs: ReadonlyMap<string, Expected>, kernels: readonly KernelExpectation[]): void {
     this.#ordinary = new Map([...outputs].map(([name, value]) => [name, ordinaryRms(value)]));
-    for (const { planned } of this.#kernels) for (const { tensor } of boundTensors(planned, "write")) this.#ordinary.set(storedKey(tensor), ordinaryRms(expected.stored(tensor)));
+    for (const { stored } of kernels) for (const [name, value] of stored) this.#ordinary.set(storedKey(name), ordinaryRms(value));
   }
 
   #inputs(bindings: Bindings, { inputs: kind }: CheckCase): HostTensors {
-    const { fn, lowered } = this.#compiled;
-    const limits = indexLimits(lowered, bindings);
-    const specs = assembleSignature(this.#compiled).inputs;
-    return Object.fromEntries(fn.inputs.map(({ name, node }) => {
-      const shape = evaluateShape(specs.get(name) ?? [], bindings);
-      return [name, inputTensor(name, node.type.dtype, shape, kind, this.#seed, limits.get(name))];
-    }));
+    const limits = indexLimits(this.#compiled.lowered, bindings);
+    return Object.fromEntries(this.#compiled.artifact.inputs.map(({ name, dtype, shape }) => [name, inputTensor(name, dtype, evaluateShape(shape, bindings), kind, this.#seed, limits.get(name))]));
   }
 
   #parameters(bindings: Bindings, kind: ParameterKind): HostTensors {
@@ -191,24 +197,20 @@ class Checking {
     }
   }
 
-  #judge(tally: Tally, planned: PlannedKernel, outcome: KernelOutcome, expected: ExpectedValues, seen: Pick<Sighting, "input" | "bindings" | "by">): void {
+  #judge(tally: Tally, outcome: KernelOutcome, stored: ReadonlyMap<string, Expected>, seen: Pick<Sighting, "input" | "bindings" | "by">): void {
     if ("fault" in outcome) {
       tally.fault ??= outcome.fault;
       return;
     }
-    for (const { tensor } of boundTensors(planned, "write")) {
-      const { want, shape, dtype, allowance } = expected.stored(tensor);
-      const worst = compareValues(outcome.values.get(tensor) ?? [], want, shape, dtype, { ordinary: this.#ordinary.get(storedKey(tensor)) ?? 0, allowance });
-      if (worst) keepWorse(tally, { ...worst, ...seen, value: tensor });
+    for (const [name, { want, shape, dtype, allowance }] of stored) {
+      const worst = compareValues(outcome.values.get(name) ?? [], want, shape, dtype, { ordinary: this.#ordinary.get(storedKey(name)) ?? 0, allowance });
+      if (worst) keepWorse(tally, { ...worst, ...seen, value: name });
     }
   }
 
   result(groups: readonly CaseGroup[], cases: number): ModelCheck {
-    const kernels = this.#kernels.map(({ planned, tally }): CheckedKernel => ({
-      name: planned.name, phase: planned.phase, passed: passes(tally), worst: tally.worst, fault: tally.fault, span: originOf(planned),
-    }));
-    const rules = { passed: passes(this.#rules), worst: this.#rules.worst };
-    const outputs = { passed: passes(this.#outputs), worst: this.#outputs.worst, fault: this.#outputs.fault };
+    const kernels = this.#kernels.map(({ planned, tally }): CheckedKernel => ({ name: planned.name, phase: planned.phase, ...partOf(tally), span: originOf(planned) }));
+    const [rules, outputs] = [partOf(this.#rules), partOf(this.#outputs)];
     return {
       model: this.#compiled.fn.name, device: this.#device.description, passed: rules.passed && outputs.passed && kernels.every((kernel) => kernel.passed),
       cases, groups, rules, outputs, kernels, first: kernels.find((kernel) => !kernel.passed),
@@ -216,17 +218,18 @@ class Checking {
   }
 }
 
+const newTally = (): Tally => ({ largest: 0, worst: undefined, fault: undefined });
+
 const storedKey = (tensor: string): string => `stored ${tensor}`;
 
-const passes = ({ worst, fault }: Tally): boolean => fault === undefined && worst?.passed !== false;
+const partOf = ({ worst, fault, largest }: Tally): CheckedPart => ({ passed: fault === undefined && worst?.passed !== false, largest, worst, fault });
 
 /** The first failure stays: it has the simplest inputs. */
 function keepWorse(tally: Tally, sighting: Sighting): void {
+  tally.largest = Math.max(tally.largest, sighting.largest);
   if (tally.worst?.passed === false) return;
   if (worse(sighting, tally.worst)) tally.worst = sighting;
 }
-
-const assembleSignature = ({ artifact }: Compiled): { readonly inputs: ReadonlyMap<string, Compiled["artifact"]["inputs"][number]["shape"]> } => ({ inputs: new Map(artifact.inputs.map((spec) => [spec.name, spec.shape])) });
 
 function workOf(planned: PlannedKernel, bindings: Bindings): number {
   const count = countKernel(planned.kernel, bindings);

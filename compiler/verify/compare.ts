@@ -15,6 +15,8 @@ export interface Deviation {
   readonly relative: number;
   /** `bound` over the same rms. */
   readonly relativeBound: number;
+  /** The largest error over rms of all elements compared, be the bound what it may. */
+  readonly largest: number;
   /** |got - want| in spacings of f32 at `want`. */
   readonly ulp: number;
 }
@@ -52,6 +54,7 @@ export function compareValues(got: ArrayLike<number>, want: ArrayLike<number>, s
   let extra: Float64Array | undefined;
   let worst: Deviation | undefined;
   let worstRatio = -1;
+  let largest = 0;
   for (let i = 0; i < want.length; i++) {
     const row = Math.floor(i / length);
     const scale = Math.max(scales[row] as number, least);
@@ -64,12 +67,13 @@ export function compareValues(got: ArrayLike<number>, want: ArrayLike<number>, s
       extra ??= options.allowance();
       bound += extra[row] as number;
     }
+    largest = Math.max(largest, error / scale);
     const ratio = error === 0 ? 0 : error / bound;
     if (!(ratio > worstRatio)) continue;
     worstRatio = ratio;
-    worst = { passed: error <= bound, index: indexOf(i, shape), got: actual, want: expected, bound, relative: error / scale, relativeBound: bound / scale, ulp: ulpDistance(actual, expected) };
+    worst = { passed: error <= bound, index: indexOf(i, shape), got: actual, want: expected, bound, relative: error / scale, relativeBound: bound / scale, largest: 0, ulp: ulpDistance(actual, expected) };
   }
-  return worst;
+  return worst && { ...worst, largest };
 }
 
 function distance(got: number, want: number): number {

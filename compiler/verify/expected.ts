@@ -1,16 +1,14 @@
 /**
- * Exact values of one case, and how far rounding may carry each of them: of the model's outputs from the reference, of
- * every stored value of the plan from its fold program. Bounds are worked out when asked for, as few cases need them.
+ * Exact outputs of one case, from the reference, and how far rounding may carry them; and whether the plan's program says
+ * the same in float64. Bounds are worked out when asked for, as few cases need them. Kernels: see expected-kernels.ts.
  */
-import { elementCount, type Tensor, type TensorData, allocate } from "../../runtime/tensor.ts";
+import { elementCount, type Tensor, type TensorData } from "../../runtime/tensor.ts";
 import { required } from "../errors.ts";
-import { lengthOf } from "../folds/evaluate-expression.ts";
 import { evaluateFolds } from "../folds/evaluate.ts";
 import { visit } from "../folds/expression.ts";
 import type { Program } from "../folds/node.ts";
 import type { Bindings } from "../ir/extent.ts";
 import { type DType, isFloat } from "../ir/types.ts";
-import { roundTo } from "../kernel/numbers.ts";
 import type { ReferenceTensor, Tolerance } from "../ops/define.ts";
 import { operations } from "../ops/index.ts";
 import type { Plan } from "../plan.ts";
@@ -35,14 +33,14 @@ const rewriteLimit = 1e-9;
 /** Rewriting may cost some of float64's digits where the values cancel. */
 const rewriteMargin = 16;
 
-const once = <T>(make: () => T): (() => T) => {
+export const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 };
 
-const named = (values: ReadonlyMap<string, ArrayLike<number>>, name: string): ArrayLike<number> => required(values.get(name), "verify", `value of '${name}'`);
+export const named = (values: ReadonlyMap<string, ArrayLike<number>>, name: string): ArrayLike<number> => required(values.get(name), "verify", `value of '${name}'`);
 
-export class ExpectedValues {
+export class ExpectedOutputs {
   readonly #compiled: Compiled;
   readonly #plan: Plan;
   readonly #bindings: Bindings;
@@ -51,9 +49,6 @@ export class ExpectedValues {
   readonly #reference: Readonly<Record<string, ReferenceTensor>>;
   readonly #exactPlan: () => Map<string, Float64Array>;
   readonly #exactLowered: () => Map<string, Float64Array>;
-  /** The plan's values when what it stores is rounded to its dtype before it is read again. */
-  readonly #storing: () => Map<string, Float64Array>;
-  readonly #seenByReaders: Map<string, Float64Array> = new Map();
 
   constructor(compiled: Compiled, bindings: Bindings, inputs: HostTensors, parameters: HostTensors, seed: number) {
     this.#compiled = compiled;
@@ -64,7 +59,6 @@ export class ExpectedValues {
     this.#reference = evaluate(compiled.fn, bindings, wide(inputs), wide(parameters));
     this.#exactPlan = once(() => this.#evaluate(this.#plan.program));
     this.#exactLowered = once(() => this.#evaluate(compiled.lowered));
-    this.#storing = once(() => this.#evaluateStoring());
   }
 
   #evaluate(program: Program): Map<string, Float64Array> {
@@ -73,19 +67,6 @@ export class ExpectedValues {
 
   #disturbed(program: Program, unit: number): Map<string, Float64Array>[] {
     return disturbedValues(program, this.#bindings, this.#sources, unit, this.#seed);
-  }
-
-  #evaluateStoring(): Map<string, Float64Array> {
-    const stored = new Map(this.#plan.kernels.flatMap((planned) => planned.kernel.buffers.map((buffer, i) => [planned.tensors[i] ?? buffer.name, buffer.dtype] as const)));
-    return evaluateFolds(this.#plan.program, this.#bindings, this.#sources, {
-      seen: (name, value) => {
-        const dtype = stored.get(name);
-        if (dtype === undefined) return value;
-        const rounded = value.map(roundTo[dtype]);
-        this.#seenByReaders.set(name, rounded);
-        return rounded;
-      },
-    });
   }
 
   /** Does the plan's program say the same as the source, in float64? `ordinary`: rms of each output on ordinary input. */
@@ -148,27 +129,6 @@ export class ExpectedValues {
         },
       }];
     }));
-  }
-
-  /** The operands of a kernel as it finds them in memory. */
-  operand(name: string, dtype: DType): TensorData {
-    const source = this.#sources[name];
-    if (source) return source;
-    this.#storing();
-    const values = required(this.#seenByReaders.get(name), "verify", `stored value '${name}'`);
-    const data = allocate(dtype, values.length);
-    data.set(values);
-    return data;
-  }
-
-  /** Values that kernels store, each from operands that are exactly those in memory. */
-  readonly #kernelRuns = once(() => disturbedValues(this.#plan.program, this.#bindings, this.#sources, roundingUnit.f32, this.#seed, (name, value) => this.#seenByReaders.get(name) ?? value));
-
-  stored(name: string): Expected {
-    const want = named(this.#storing(), name);
-    const definition = required(this.#plan.program.definitions.find((each) => each.name === name), "verify", `definition '${name}'`);
-    const shape = definition.box.map((range) => lengthOf(range.extent, this.#bindings));
-    return { shape, dtype: definition.dtype, want, allowance: () => allowance(want, this.#kernelRuns().map((values) => named(values, name)), shape) };
   }
 }
 

@@ -1,0 +1,103 @@
+/** The outcome of `normfuse check` as text for people and as the stable JSON form of spec/cli.md. */
+import type { Origin } from "../ir/node.ts";
+import { librarySources } from "../library/sources.ts";
+import { positionOf, type SourceFile, sourceFile } from "../source/source-file.ts";
+import type { CheckedKernel, CheckedPart, ModelCheck, Sighting } from "../verify/check-model.ts";
+import { readSource, resolveImport } from "./files.ts";
+
+interface Place {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Line and column of an origin: in the file that is checked, one that it imports, or the library. */
+function placeOf(origin: Origin | undefined, file: SourceFile): Place | undefined {
+  if (!origin) return undefined;
+  const library = librarySources.find((source) => source.path === origin.path);
+  const source = origin.path === file.path ? file : library ? sourceFile(library.path, library.text) : (resolveImport(file.path, origin.path) ?? readSource(origin.path));
+  return { path: origin.path, ...positionOf(source, origin.start) };
+}
+
+const placeText = (place: Place | undefined): string => (place ? `${place.path}:${place.line}:${place.column}` : "");
+
+const numberJson = (value: number): number | string => (Number.isFinite(value) ? value : String(value));
+
+/** `{ passed, models: [...] }`; numbers that JSON lacks are strings. */
+export function checkJson(checks: readonly ModelCheck[], file: SourceFile): object {
+  return { passed: checks.every((check) => check.passed), models: checks.map((check) => modelJson(check, file)) };
+}
+
+function modelJson({ rules, outputs, kernels, first, groups, ...rest }: ModelCheck, file: SourceFile): object {
+  return {
+    ...rest,
+    groups: groups.map(({ bindings, cases }) => ({ bindings, cases: cases.map(({ inputs, parameters }) => ({ inputs, parameters })) })),
+    rules: partJson(rules), outputs: partJson(outputs),
+    kernels: kernels.map((kernel) => kernelJson(kernel, file)),
+    first: first ? kernelJson(first, file) : null,
+  };
+}
+
+function kernelJson({ name, phase, span, ...part }: CheckedKernel, file: SourceFile): object {
+  return { name, phase, ...partJson(part), span: placeOf(span, file) ?? null };
+}
+
+const partJson = ({ passed, largest, worst, fault }: CheckedPart): object => ({ passed, largest: numberJson(largest), worst: worst ? sightingJson(worst) : null, fault: fault ?? null });
+
+function sightingJson({ value, index, got, want, bound, relative, relativeBound, ulp, input, bindings, by }: Sighting): object {
+  return { value, index, got: numberJson(got), want: numberJson(want), bound: numberJson(bound), relative: numberJson(relative), relativeBound: numberJson(relativeBound), ulp: numberJson(ulp), input, bindings, by };
+}
+
+const contract = 1e-5;
+
+export const checkText = (checks: readonly ModelCheck[], file: SourceFile): string => checks.map((check) => modelText(check, file)).join("\n\n");
+
+function modelText(check: ModelCheck, file: SourceFile): string {
+  const { kernels, rules, outputs } = check;
+  const sizes = check.groups.map(({ bindings, cases }) => `${bindingsText(bindings) || "fixed extents"} x ${cases.length}`).join(", ");
+  const width = Math.max(...kernels.map((kernel) => kernel.name.length), "whole model".length);
+  const line = (name: string, part: CheckedPart): string => `  ${part.passed ? "ok  " : "FAIL"}  ${name.padEnd(width)}  ${part.fault === undefined ? errorText(part) : part.fault}`;
+  const lines = [
+    `${check.model} on ${check.device}: ${check.passed ? "passed" : "FAILED"}, ${check.cases} ${check.cases === 1 ? "case" : "cases"} (${sizes})`,
+    line("rewrites", rules),
+    ...kernels.map((kernel) => line(kernel.name, kernel)),
+    line("whole model", outputs),
+  ];
+  return [...lines, ...failureText(check, file)].join("\n");
+}
+
+function errorText({ worst, largest }: CheckedPart): string {
+  if (!worst) return "nothing to compare";
+  const text = `error ${exponential(worst.relative)} of rms, bound ${exponential(worst.relativeBound)}, ${worst.ulp.toFixed(1)} ulp at ${placeInValue(worst)} (${caseText(worst)})`;
+  return largest > contract && worst.passed ? `${text}; up to ${exponential(largest)} where rounding of the operands is amplified` : text;
+}
+
+function failureText(check: ModelCheck, file: SourceFile): string[] {
+  const { first, rules, outputs } = check;
+  if (check.passed) return [];
+  if (!rules.passed && rules.worst) return ["", "The rewrites changed what the model means; the kernels compute the wrong program:", ...sightingText(rules.worst)];
+  if (first) {
+    const place = placeText(placeOf(first.span, file));
+    const title = `first divergence: kernel ${first.name}${place === "" ? "" : `, ${place}`}`;
+    return ["", title, ...(first.fault === undefined ? [] : [`  fault  ${first.fault}`]), ...(first.worst && !first.worst.passed ? sightingText(first.worst) : [])];
+  }
+  return ["", "Every kernel by itself is right, but errors grow from kernel to kernel:", ...(outputs.worst ? sightingText(outputs.worst) : [])];
+}
+
+function sightingText(sighting: Sighting): string[] {
+  return [
+    `  at     ${placeInValue(sighting)}`,
+    `  got    ${sighting.got}`,
+    `  want   ${sighting.want}`,
+    `  error  ${exponential(sighting.relative)} of rms, ${sighting.ulp.toFixed(1)} ulp; bound ${exponential(sighting.bound)} (${exponential(sighting.relativeBound)} of rms)`,
+    `  input  ${caseText(sighting)}, seen ${sighting.by === "device" ? "on the device" : sighting.by === "interpreter" ? "in the kernel interpreter" : "in float64"}`,
+  ];
+}
+
+const exponential = (value: number): string => (Number.isFinite(value) ? value.toExponential(1) : String(value));
+
+const placeInValue = ({ value, index }: Sighting): string => `${value}[${index.join(", ")}]`;
+
+const bindingsText = (bindings: Readonly<Record<string, number>>): string => Object.entries(bindings).map(([name, value]) => `${name} = ${value}`).join(", ");
+
+const caseText = ({ input, bindings }: Sighting): string => [input, bindingsText(bindings)].filter((text) => text !== "").join("; ");

@@ -1,0 +1,84 @@
+/**
+ * The build plugin: `import { Mnist } from "./mnist.nf"` in Vite, Rollup, webpack, esbuild and Rolldown. Compiles while bundling,
+ * writes the types beside the source (`mnist.d.nf.ts`; set allowArbitraryExtensions), and shows mistakes with their place.
+ */
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, resolve as resolvePath } from "node:path";
+import { createUnplugin, type UnpluginInstance } from "unplugin";
+import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile } from "../index.ts";
+import type { SourceModel } from "../backends/module/emit-source-module.ts";
+import { positionOf } from "../source/source-file.ts";
+
+export interface NormfusePluginOptions extends PlanOptions {
+  /** Which kernels go into the bundle, the preferred one first. Default: wgsl alone. */
+  readonly targets?: readonly [KernelTarget, ...KernelTarget[]];
+  /** Extents that are numbers at compile time, by name. */
+  readonly bind?: Readonly<Record<string, number>>;
+  /** Writes `NAME.d.nf.ts` beside each source. Default: true. */
+  readonly declarations?: boolean;
+  /** Where the runtime is imported from. Default: normfuse/runtime. */
+  readonly runtime?: string;
+}
+
+export interface BuiltSource {
+  readonly code: string;
+  readonly types: string;
+  /** Files that the source imports, to be watched. */
+  readonly imports: readonly string[];
+}
+
+/** A source file as a module, or its diagnostics. */
+export function buildSource(path: string, text: string, options: NormfusePluginOptions = {}): BuiltSource | { readonly diagnostics: readonly Diagnostic[] } {
+  const imports: string[] = [];
+  const resolve = (importer: string, specifier: string): SourceFile | undefined => {
+    const file = resolvePath(dirname(importer), specifier);
+    if (!existsSync(file)) return undefined;
+    imports.push(file);
+    return sourceFile(file, readFileSync(file, "utf8"));
+  };
+  const { models, diagnostics } = checkSource(sourceFile(path, text), { resolve, ...(options.bind ? { bind: options.bind } : {}) });
+  if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics };
+  const [first, ...others] = options.targets ?? (["wgsl"] as const);
+  const sources = models.map((model): SourceModel => {
+    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, options).artifact;
+    const docs = Object.fromEntries(model.inputs.filter((leaf) => leaf.doc !== "").map((leaf) => [leaf.name, leaf.doc]));
+    return { artifacts: [artifact(first), ...others.map(artifact)], docs };
+  });
+  return { ...emitSourceModule(sources, basename(path), options.runtime), imports };
+}
+
+export const normfuse: UnpluginInstance<NormfusePluginOptions | undefined, false> = createUnplugin<NormfusePluginOptions | undefined, false>((options = {}) => ({
+  name: "normfuse",
+  enforce: "pre",
+  transform: {
+    filter: { id: /\.nf(\?.*)?$/ },
+    handler(text: string, id: string) {
+      const path = id.split("?")[0] ?? id;
+      const built = buildSource(path, text, options);
+      if ("diagnostics" in built) {
+        const first = built.diagnostics.find((diagnostic) => diagnostic.severity === "error") ?? built.diagnostics[0];
+        const { line, column } = first ? positionOf(first.span.file, first.span.start) : { line: 1, column: 1 };
+        this.error({ message: renderDiagnostics(built.diagnostics), id: first?.span.file.path ?? path, loc: { file: first?.span.file.path ?? path, line, column: column - 1 } });
+        return undefined;
+      }
+      for (const file of built.imports) this.addWatchFile(file);
+      if (options.declarations !== false) writeWhole(path.replace(/\.nf$/, ".d.nf.ts"), built.types);
+      return { code: built.code, map: null };
+    },
+  },
+}));
+
+/** Unchanged text is not written again: a watcher would start over. */
+function writeWhole(path: string, text: string): void {
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+export const { vite, rollup, rolldown, webpack, esbuild } = normfuse;

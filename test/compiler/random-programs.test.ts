@@ -1,0 +1,29 @@
+/**
+ * Random programs through the whole compiler: every kernel is legal, the rewritten program says the same as the source in
+ * float64, and the kernels compute it in f32. FUSE_COUNT sets the number of programs, FUSE_SEED the first seed.
+ */
+import { describe, expect, it } from "vitest";
+import { printModule } from "../../compiler/ir/print.ts";
+import { faultsOf } from "../support/check-program.ts";
+import { randomProgram } from "../support/random-programs.ts";
+
+const count = Number(process.env["FUSE_COUNT"] ?? 200);
+const firstSeed = Number(process.env["FUSE_SEED"] ?? 0);
+
+describe("random programs", () => {
+  const batch = 25;
+  for (let first = firstSeed; first < firstSeed + count; first += batch)
+    it(`compile and compute what the reference says: seeds ${first} to ${Math.min(first + batch, firstSeed + count) - 1}`, { timeout: 120_000 }, () => {
+      for (let seed = first; seed < Math.min(first + batch, firstSeed + count); seed++) {
+        const { fn, bindings } = randomProgram(seed);
+        const faults = ((): string[] => {
+          try {
+            return faultsOf(fn, bindings, seed);
+          } catch (error) {
+            return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+          }
+        })();
+        expect(faults, `seed ${seed}\n${printModule({ functions: [fn] })}`).toEqual([]);
+      }
+    });
+});

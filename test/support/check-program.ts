@@ -1,0 +1,56 @@
+/**
+ * Checks one compiled program without a device: kernels are legal and fit, the rewritten program equals the lowered one in
+ * float64, and the kernels, run by the interpreter in f32, agree with the reference as far as rounding allows.
+ */
+import { compileFunction, type KernelTarget, type PlanOptions } from "../../compiler/compile.ts";
+import { required } from "../../compiler/errors.ts";
+import { evaluateFolds } from "../../compiler/folds/evaluate.ts";
+import type { Program } from "../../compiler/folds/node.ts";
+import { printProgram } from "../../compiler/folds/print.ts";
+import type { Bindings } from "../../compiler/ir/extent.ts";
+import type { TensorFunction } from "../../compiler/ir/node.ts";
+import { verifyKernel } from "../../compiler/kernel/verify.ts";
+import { evaluate } from "../../compiler/reference/evaluate.ts";
+import { defaultLimits } from "../../compiler/target.ts";
+import { allowance, disturbedValues, roundingUnit } from "../../compiler/verify/bounds.ts";
+import { compareValues } from "../../compiler/verify/compare.ts";
+import { runPlan } from "./run-plan.ts";
+import { hostData, toReference } from "./tensor-function.ts";
+
+export const settings: readonly { readonly target: KernelTarget; readonly options: PlanOptions }[] = [
+  { target: "wgsl", options: { cost: "gpu" } },
+  { target: "wgsl", options: { cost: "software" } },
+  { target: "gpujs", options: { cost: "gpu" } },
+  { target: "gpujs", options: { cost: "software" } },
+];
+
+/** What is wrong with one program under every setting; empty when nothing is. `seed` chooses the data. */
+export function faultsOf(fn: TensorFunction, bindings: Bindings, seed: number): string[] {
+  const { inputs, parameters } = hostData(fn, bindings, seed);
+  const reference = evaluate(fn, bindings, toReference(inputs), toReference(parameters));
+  const sources = Object.fromEntries(Object.entries({ ...inputs, ...parameters }).map(([name, { data }]) => [name, data]));
+  return settings.flatMap(({ target, options }) => {
+    const title = `${target}, ${options.cost ?? ""}`;
+    const compiled = compileFunction(fn, target, options);
+    const { plan, lowered } = compiled;
+    const faults = plan.kernels.flatMap(({ kernel }) => [
+      ...verifyKernel(kernel).violations.map((violation) => `${title}: ${kernel.name}: ${violation.label} ${violation.message}`),
+      ...(kernel.buffers.length > plan.target.limits.storageBuffers ? [`${title}: ${kernel.name} binds ${kernel.buffers.length} buffers`] : []),
+      ...(verifyKernel(kernel).workgroupBytes > defaultLimits.workgroupBytes ? [`${title}: ${kernel.name} takes ${verifyKernel(kernel).workgroupBytes} bytes of workgroup memory`] : []),
+    ]);
+    const results = runPlan(compiled, bindings, sources);
+    const rewritten = evaluateFolds(plan.program, bindings, sources);
+    const original = evaluateFolds(lowered, bindings, sources);
+    for (const { name, definition } of plan.program.outputs) {
+      const { data, shape, dtype } = required(reference[name], "test", name);
+      const before = required(lowered.outputs.find((output) => output.name === name), "test", name).definition;
+      const moves = (program: Program, output: string, unit: number): Float64Array =>
+        allowance(required(evaluateFolds(program, bindings, sources).get(output), "test", output), disturbedValues(program, bindings, sources, unit, seed).map((values) => required(values.get(output), "test", output)), shape);
+      const inReals = compareValues(required(rewritten.get(definition), "test", definition), required(original.get(before), "test", before), shape, dtype, { limit: 1e-9, allowance: () => moves(lowered, before, roundingUnit.f64).map((move) => 16 * move) });
+      if (inReals?.passed === false) faults.push(`${title}: the rewritten program gives ${inReals.got} instead of ${inReals.want} at ${name}[${inReals.index.join(", ")}] in float64`);
+      const inFloats = compareValues(required(results[name], "test", name), data, shape, dtype, { allowance: () => moves(lowered, before, roundingUnit.f32) });
+      if (inFloats?.passed === false) faults.push(`${title}: the kernels give ${inFloats.got} instead of ${inFloats.want} at ${name}[${inFloats.index.join(", ")}], beyond ${inFloats.bound}`);
+    }
+    return faults.map((fault) => `${fault}\n${printProgram(plan.program)}`);
+  });
+}
