@@ -44,9 +44,10 @@ async function main(argv: readonly string[]): Promise<number> {
 function report(error: unknown, json: boolean): number {
   if (error instanceof Failure || error instanceof RuntimeError) {
     const diagnostics = error instanceof Failure ? error.diagnostics : [];
-    if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }, diagnostics: diagnostics.map(diagnosticToJson) })}\n`);
+    const message = error instanceof RuntimeError ? problemOf(error) : error.message;
+    if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) }, diagnostics: diagnostics.map(diagnosticToJson) })}\n`);
     else if (diagnostics.length > 0) process.stderr.write(`${renderDiagnostics(diagnostics, { color: process.stderr.isTTY === true })}\n`);
-    else process.stderr.write(`error[${error.code}]: ${error.message}\n${error.hint === undefined ? "" : `  hint: ${error.hint}\n`}`);
+    else process.stderr.write(`error[${error.code}]: ${message}\n${error.hint === undefined ? "" : `  hint: ${error.hint}\n`}`);
     return 1;
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -55,6 +56,9 @@ function report(error: unknown, json: boolean): number {
   if (process.env.NORMFUSE_TRACE === "1" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
   return 70;
 }
+
+/** The runtime's messages end with their hint, which has a line of its own here. */
+const problemOf = ({ message, hint }: RuntimeError): string => (message.endsWith(` ${hint}`) ? message.slice(0, -hint.length - 1) : message);
 
 // Devices keep the event loop busy: leave once the output is flushed.
 const code = await main(process.argv.slice(2));

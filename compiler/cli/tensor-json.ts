@@ -31,7 +31,7 @@ export function readTensors(path: string): Record<string, Tensor> {
     parsed = JSON.parse(readText(path));
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure("json", `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Failure("json", `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`, '{ "x": { "dtype": "f32", "shape": [2], "data": [1, 2] } }');
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Failure("json", `${path} holds no object of tensors`, '{ "x": { "dtype": "f32", "shape": [2], "data": [1, 2] } }');
   return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, tensorFromJson(`${path}: '${name}'`, value)]));

@@ -125,53 +125,71 @@ const concat: Op = {
   onnx: { op: "Concat", since: 13 },
 };
 
-/** How an index in -before .. extent-1+after is brought back into 0 .. extent-1, as an expression, a number and a text. */
+/**
+ * How an index beyond the ends is brought back into 0 .. extent-1, as an expression, a number and a text. The expression
+ * and the text get the index with whole periods added, so that it is not negative.
+ */
 interface Border {
   readonly name: string;
   readonly summary: string;
-  readonly lower: (e: Expressions, at: Expr, extent: Extent) => Expr;
-  readonly compute: (at: number, extent: number) => number;
-  readonly javascript: (at: string, extent: string) => string;
-  /** Most elements that may be added at one end of an axis. */
-  readonly limit: (extent: number) => number;
+  /** Elements after which the border repeats; absent: the index is limited instead. unit: elements, for an extent */
+  readonly period?: { readonly of: (extent: Extent) => Extent; readonly compute: (extent: number) => number; readonly javascript: (extent: string) => string };
+  /** The second half of a period runs backwards, from this many elements less than the period. */
+  readonly turn?: number;
 }
 
 const clampIndex = (e: Expressions, at: Expr, extent: Extent): Expr =>
   e.apply("min", e.apply("max", at, e.constant(0, "i32")), e.extent(addExtents(extent, constantExtent(-1)), "i32"));
 
-/** Reflection about the first and the last element; `about` 0: the element itself, 1: its outer edge. */
-const mirror = (about: 0 | 1): Pick<Border, "lower" | "compute" | "javascript"> => ({
-  lower: (e, at, extent) => {
-    const before = e.apply("select", e.apply("lt", at, e.constant(0, "i32")), e.apply("sub", e.constant(-about, "i32"), at), at);
-    const end = e.extent(addExtents(multiplyExtents(extent, constantExtent(2)), constantExtent(about - 2)), "i32");
-    const isBeyond = e.apply("ge", at, e.extent(extent, "i32"));
-    return clampIndex(e, e.apply("select", isBeyond, e.apply("sub", end, at), before), extent);
-  },
-  compute: (at, extent) => (at < 0 ? -at - about : at >= extent ? 2 * extent - 2 + about - at : at),
-  javascript: (at, extent) => `${at} < 0 ? -(${at})${about === 1 ? " - 1" : ""} : ${at} >= ${extent} ? 2 * ${extent} - ${2 - about} - (${at}) : ${at}`,
+const twice = (less: number): NonNullable<Border["period"]> => ({
+  of: (extent) => addExtents(multiplyExtents(extent, constantExtent(2)), constantExtent(-less)),
+  // One element reflects to itself.
+  compute: (extent) => Math.max(1, 2 * extent - less),
+  javascript: (extent) => (less === 0 ? `(2 * ${extent})` : `Math.max(1, 2 * ${extent} - ${less})`),
 });
 
+const once: NonNullable<Border["period"]> = { of: (extent) => extent, compute: (extent) => extent, javascript: (extent) => extent };
+
 const borders: readonly Border[] = [
-  { name: "pad_edge", summary: "pads with the nearest element", lower: clampIndex, compute: (at, extent) => Math.max(0, Math.min(extent - 1, at)), javascript: (at, extent) => `Math.max(0, Math.min(${extent} - 1, ${at}))`, limit: () => Number.POSITIVE_INFINITY },
-  { name: "pad_reflect", summary: "pads by reflection about the first and last element, which are not repeated", ...mirror(0), limit: (extent) => extent - 1 },
-  { name: "pad_symmetric", summary: "pads by reflection about the ends, so that the first and last element are repeated", ...mirror(1), limit: (extent) => extent },
-  { name: "pad_wrap", summary: "pads with elements from the other end", lower: (e, at, extent) => e.apply("rem", addIndex(e, at, e.extent(extent, "i32")), e.extent(extent, "i32")), compute: (at, extent) => (at + extent) % extent, javascript: (at, extent) => `(${at} + ${extent}) % ${extent}`, limit: (extent) => extent },
+  { name: "pad_edge", summary: "pads with the nearest element" },
+  { name: "pad_reflect", summary: "pads by reflection about the first and last element, which are not repeated", period: twice(2), turn: 0 },
+  { name: "pad_symmetric", summary: "pads by reflection about the ends, so that the first and last element are repeated", period: twice(0), turn: 1 },
+  { name: "pad_wrap", summary: "pads with elements from the other end", period: once },
 ];
+
+/** `at` is the index in the operand, at least -before. */
+function lowerBorder(e: Expressions, border: Border, at: Expr, extent: Extent, before: number): Expr {
+  if (!border.period) return clampIndex(e, at, extent);
+  const length = e.apply("max", e.extent(border.period.of(extent), "i32"), e.constant(1, "i32"));
+  const phase = e.apply("rem", e.apply("add", at, e.apply("mul", length, e.constant(before, "i32"))), length);
+  if (border.turn === undefined) return phase;
+  const back = e.apply("sub", e.apply("sub", length, e.constant(border.turn, "i32")), phase);
+  return clampIndex(e, e.apply("select", e.apply("lt", phase, e.extent(extent, "i32")), phase, back), extent);
+}
+
+function borderIndex(border: Border, at: number, extent: number): number {
+  if (!border.period) return Math.max(0, Math.min(extent - 1, at));
+  const length = border.period.compute(extent);
+  const phase = ((at % length) + length) % length;
+  return border.turn === undefined || phase < extent ? phase : length - border.turn - phase;
+}
+
+function borderText(border: Border, at: string, extent: string, before: number): string {
+  if (!border.period) return `Math.max(0, Math.min(${extent} - 1, ${at}))`;
+  const length = border.period.javascript(extent);
+  const phase = `(${at} + ${before} * ${length}) % ${length}`;
+  return border.turn === undefined ? phase : `${phase} < ${extent} ? ${phase} : ${length} - ${border.turn} - (${phase})`;
+}
 
 const padAttributes = [
   { name: "before", kind: "integers" as const, doc: "elements added before each axis" },
   { name: "after", kind: "integers" as const, doc: "elements added after each axis" },
 ];
 
-function inferPad(name: string, x: TensorType, attributes: Attributes, limit: Border["limit"]): TensorType | Violation {
+function inferPad(name: string, x: TensorType, attributes: Attributes): TensorType | Violation {
   const [before, after] = [attributes.before as readonly number[], attributes.after as readonly number[]];
   if (before.length !== x.shape.length || after.length !== x.shape.length || [...before, ...after].some((count) => count < 0))
     return { constraint: "C1", message: `'${name}': before [${before.join(", ")}] and after [${after.join(", ")}] do not fit ${printType(x)}`, hint: `give ${x.shape.length} whole numbers each, none negative`, operands: [0] };
-  for (const [axis, extent] of x.shape.entries()) {
-    const most = limit(extentValue(extent) ?? Number.POSITIVE_INFINITY);
-    if ((before[axis] as number) > most || (after[axis] as number) > most)
-      return { constraint: "C2", message: `'${name}' adds at most ${most} elements to an end of axis ${axis} of ${printType(x)}`, operands: [0], axes: [axis] };
-  }
   return { dtype: x.dtype, shape: x.shape.map((extent, axis) => addExtents(extent, constantExtent((before[axis] as number) + (after[axis] as number)))) };
 }
 
@@ -184,21 +202,26 @@ const sourceText = (attributes: Attributes, indices: readonly string[], axis: nu
 
 const borderPad = (border: Border): Op => ({
   ...exact, name: border.name, summary: border.summary, operands: operand, attributes: padAttributes,
-  constraints: [
-    { id: "C1", text: "before and after have one number for each axis, none negative" },
-    ...(border.limit(1) === Number.POSITIVE_INFINITY ? [] : [{ id: "C2", text: "an end grows by no more elements than there are to take" }]),
-  ],
-  infer: ([x], attributes) => inferPad(border.name, x as TensorType, attributes, border.limit),
+  constraints: [{ id: "C1", text: "before and after have one number for each axis, none negative" }],
+  infer: ([x], attributes) => inferPad(border.name, x as TensorType, attributes),
   evaluate: ([x], attributes, shape) =>
-    mapped(x as ReferenceTensor, shape, (index) => index.map((at, axis) => border.compute(at - ((attributes.before as readonly number[])[axis] as number), (x as ReferenceTensor).shape[axis] as number))),
+    mapped(x as ReferenceTensor, shape, (index) => index.map((at, axis) => borderIndex(border, at - ((attributes.before as readonly number[])[axis] as number), (x as ReferenceTensor).shape[axis] as number))),
   lower: (scope) => {
     const { e, node, box, read } = scope;
-    const at = (axis: number): Expr => addIndex(e, e.index(box[axis] as (typeof box)[number]), e.constant(-((node.attributes.before as readonly number[])[axis] as number), "i32"));
-    return { body: read(0, box.map((_, axis) => (isPadded(node.attributes, axis) ? border.lower(e, at(axis), shapeOf(scope)[axis] as Extent) : at(axis)))) };
+    const indices = box.map((range, axis) => {
+      const before = (node.attributes.before as readonly number[])[axis] as number;
+      const at = addIndex(e, e.index(range), e.constant(-before, "i32"));
+      return isPadded(node.attributes, axis) ? lowerBorder(e, border, at, shapeOf(scope)[axis] as Extent, before) : at;
+    });
+    return { body: read(0, indices) };
   },
   javascriptElement: ({ node, indices, read, extent }) => ({
     kind: "value",
-    value: read(0, indices.map((index, axis) => (isPadded(node.attributes, axis) ? atom(border.javascript(sourceText(node.attributes, indices, axis), atom(extent(shapeOf({ node })[axis] as Extent)))) : index))),
+    value: read(0, indices.map((index, axis) => {
+      if (!isPadded(node.attributes, axis)) return index;
+      const before = (node.attributes.before as readonly number[])[axis] as number;
+      return atom(borderText(border, sourceText(node.attributes, indices, axis), atom(extent(shapeOf({ node })[axis] as Extent)), before));
+    })),
   }),
   onnx: border.name === "pad_symmetric" ? null : { op: "Pad", since: border.name === "pad_wrap" ? 19 : 13 },
 });
@@ -207,7 +230,7 @@ const pad: Op = {
   ...exact, name: "pad", summary: "x surrounded by a constant", operands: [{ name: "x", dtypes: numbers }],
   attributes: [...padAttributes, { name: "value", kind: "number", doc: "the constant", default: 0 }],
   constraints: [{ id: "C1", text: "before and after have one number for each axis, none negative" }],
-  infer: ([x], attributes) => inferPad("pad", x as TensorType, attributes, () => Number.POSITIVE_INFINITY),
+  infer: ([x], attributes) => inferPad("pad", x as TensorType, attributes),
   evaluate: ([x], attributes, shape) => {
     const input = x as ReferenceTensor;
     return mapped(input, shape, (index) => {

@@ -1,5 +1,5 @@
 /**
- * Lowerings of the exponential, logarithmic, hyperbolic and inverse functions that targets lack or compute loosely:
+ * Lowerings of the exponential, logarithmic, trigonometric, hyperbolic and inverse functions that targets lack or compute loosely:
  * series and minimax polynomials near zero, exp and log beyond. Their float64 references are JavaScript's own (see
  * transcendental.ts). Domain errors are asked for, since a device may assume finite arithmetic.
  */
@@ -150,5 +150,43 @@ export function lowerAtan2(e: Expressions, y: Expr, x: Expr): Expr {
   return withSignOf(e, turned, y);
 }
 
+/** Beyond it the reduction below loses digits, and the target's own function is taken. */
+const farAngle = 8192;
+
+/** x = n pi/2 + r with |r| at most pi/4; pi/2 in three parts, so that n times the first two is exact. source: Cephes, sinf */
+function reduceAngle(e: Expressions, x: Expr): { readonly quadrant: Expr; readonly rest: Expr } {
+  const n = e.apply("round", e.apply("mul", x, literal(e, 2 / Math.PI, x)));
+  const rest = [1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8].reduce((left, part) => e.apply("sub", left, e.apply("mul", n, literal(e, part, x))), x);
+  const quarter = e.apply("floor", e.apply("mul", n, literal(e, 0.25, x)));
+  return { quadrant: e.apply("sub", n, e.apply("mul", quarter, literal(e, 4, x))), rest };
+}
+
+/** Sine and cosine of |x| at most pi/4. source: Cephes, sinf */
+function nearSine(e: Expressions, x: Expr): Expr {
+  const square = e.apply("mul", x, x);
+  return e.apply("add", x, e.apply("mul", e.apply("mul", x, square), horner(e, square, [-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4])));
+}
+
+function nearCosine(e: Expressions, x: Expr): Expr {
+  const square = e.apply("mul", x, x);
+  const tail = e.apply("mul", e.apply("mul", square, square), horner(e, square, [4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5]));
+  return e.apply("add", e.apply("sub", literal(e, 1, x), e.apply("mul", square, literal(e, 0.5, x))), tail);
+}
+
+/** The sine of x + shift * pi/2; what WGSL promises for its own, 2^-11, is too little for many uses. error: 2e-7 absolute */
+const shifted = (shift: 0 | 1): One => (e, x) => {
+  const { quadrant, rest } = reduceAngle(e, x);
+  const [even, odd] = shift === 0 ? [nearSine(e, rest), nearCosine(e, rest)] : [nearCosine(e, rest), nearSine(e, rest)];
+  const isQuadrant = (q: number): Expr => e.apply("eq", quadrant, literal(e, q, x));
+  const size = e.apply("select", e.apply("or", isQuadrant(1), isQuadrant(3)), odd, even);
+  const isNegative = shift === 0 ? e.apply("ge", quadrant, literal(e, 2, x)) : e.apply("or", isQuadrant(1), isQuadrant(2));
+  const value = e.apply("select", isNegative, e.apply("neg", size), size);
+  const own = e.apply(shift === 0 ? "sin" : "cos", x);
+  return e.apply("select", isBelow(e, e.apply("abs", x), farAngle), value, own);
+};
+
+export const lowerSin: One = shifted(0);
+export const lowerCos: One = shifted(1);
+
 /** sin x / cos x */
-export const lowerTan: One = (e, x) => e.apply("div", e.apply("sin", x), e.apply("cos", x));
+export const lowerTan: One = (e, x) => e.apply("div", lowerSin(e, x), lowerCos(e, x));

@@ -112,7 +112,7 @@ function expand(scope: Scope, expr: Expr): Term[] | undefined {
     case "mul": {
       const [left, right] = [expand(scope, a), expand(scope, b)];
       if (!left || !right || left.length * right.length > maximumTerms) return undefined;
-      const crossed = left.flatMap((x) => right.map((y) => times(x, y)));
+      const crossed = left.flatMap((x) => right.map((y) => times(scope.e, x, y)));
       return crossed.every((term) => term !== undefined) ? (crossed as Term[]) : [{ ...leaf, core: expr }];
     }
     case "div": {
@@ -125,9 +125,11 @@ function expand(scope: Scope, expr: Expr): Term[] | undefined {
   }
 }
 
-function times(x: Term, y: Term): Term | undefined {
-  if (x.core !== undefined && y.core !== undefined) return undefined;
-  return { sign: x.sign === y.sign ? 1 : -1, row: [...x.row, ...y.row], core: x.core ?? y.core, centred: x.centred ?? y.centred, inner: [...x.inner, ...y.inner] };
+function times(e: Expressions, x: Term, y: Term): Term | undefined {
+  const both = x.core !== undefined && y.core !== undefined;
+  // A centred factor times another one that varies along k is no centred factor any more.
+  if (both && (x.centred ?? y.centred) !== undefined) return undefined;
+  return { sign: x.sign === y.sign ? 1 : -1, row: [...x.row, ...y.row], core: both ? e.apply("mul", x.core, y.core) : (x.core ?? y.core), centred: x.centred ?? y.centred, inner: [...x.inner, ...y.inner] };
 }
 
 /** d, when expr = d - C/K and C = sum over all of k of d. */
@@ -135,14 +137,17 @@ function centredFactor(scope: Scope, expr: Expr): Expr | undefined {
   if (expr.kind !== "apply" || expr.op !== "sub") return undefined;
   const [d, mean] = expr.args as readonly [Expr, Expr];
   if (mean.kind !== "apply" || mean.op !== "div" || mean.args[0]?.kind !== "load") return undefined;
-  const total = scope.byName.get(mean.args[0].source);
+  const load = mean.args[0];
+  const total = scope.byName.get(load.source);
   const count = mean.args[1] as Expr;
   const length = productOfExtents(scope.inner.map((range) => range.extent));
   const counts = count.kind === "const" ? extentValue(length) === count.value : count.kind === "extent" && count.extent.key === length.key;
   if (total?.fold?.monoid !== "sum" || !counts) return undefined;
   const totalBody = inlineMaps(scope.e, total.body, (source) => scope.byName.get(source));
   const bound = unify(totalBody, d, new Set([...total.box, ...total.fold.ranges]));
-  const spans = bound && total.fold.ranges.length === scope.inner.length && total.fold.ranges.every((range, i) => bound.get(range) === scope.e.index(scope.inner[i] as Range));
+  // The sum of this row, not of another one.
+  const own = bound && total.box.every((range, axis) => extentValue(range.extent) === 1 || bound.get(range) === load.indices[axis]);
+  const spans = own && total.fold.ranges.length === scope.inner.length && total.fold.ranges.every((range, i) => bound.get(range) === scope.e.index(scope.inner[i] as Range));
   return spans ? d : undefined;
 }
 

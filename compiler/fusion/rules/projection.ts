@@ -152,10 +152,9 @@ function secondMoment(e: Expressions, definition: Definition, centrings: Readonl
   if (!centring) return undefined;
   const bound = unify(centring.centred.body, d, new Set([...centring.centred.box, ...(centring.centred.fold?.ranges ?? [])]));
   const folded = new Set<Range>(fold.ranges);
-  const sameRanges = bound && (centring.centred.fold?.ranges ?? []).every((range) => {
-    const there = bound.get(range);
-    return there?.kind === "index" && folded.has(there.range);
-  });
+  const centredOver = new Set((centring.centred.fold?.ranges ?? []).map((range) => bound?.get(range)).map((there) => (there?.kind === "index" ? there.range : undefined)));
+  // One to one: a further range would repeat the squares, and C^2/n with them.
+  const sameRanges = centredOver.size === folded.size && fold.ranges.every((range) => centredOver.has(range));
   if (!sameRanges || load.indices.some((index) => [...rangesOf(index)].some((range) => folded.has(range)))) return undefined;
   const sum = e.load(load.source, load.indices, definition.dtype);
   const correction = e.apply("div", e.apply("mul", sum, sum), countOf(e, centring.total));

@@ -218,7 +218,11 @@ export const elementwiseTranslations: Translations = {
   "ai.onnx:Max": variadic("maximum"),
   "ai.onnx:Min": variadic("minimum"),
   "ai.onnx:Sum": variadic("+"),
-  "tfjs:tf.addN": variadic("+"),
+  "tfjs:tf.addN": (view) => {
+    // The recording names some operands twice, as tensors0 and as tensors[0].
+    const names = view.case.inputs.map(({ name }) => name).filter((name, _, all) => !name.includes("[") || !all.includes(name.replace(/[[\]]/g, "")));
+    return view.draft.let(`${names.map((name) => view.in(name).text).join(" + ")} + 0`, view.outputShape);
+  },
   "ai.onnx:Mean": (view) => view.draft.let(`${view.inputs().reduce((a, b) => view.draft.add(a, b)).text} / ${view.inputCount}`, view.outputShape),
   "webnn:max": binary("maximum"),
   "webnn:min": binary("minimum"),

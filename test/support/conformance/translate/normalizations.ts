@@ -82,11 +82,13 @@ const onnxLayerNorm: Translate = (view) => {
   return [scaled(draft, y, gain, bias), mean, inverse].slice(0, outputs);
 };
 
-/** Scale and bias of WebNN have the axes in the order in which they are given. */
-function placed(draft: Draft, weight: Step | undefined, axes: readonly number[], rank: number): Step | undefined {
+/** Scale and bias of WebNN have the axes in the order in which they are given; one recording sorted them afterwards. */
+function placed(draft: Draft, weight: Step | undefined, axes: readonly number[], extents: readonly number[]): Step | undefined {
   if (!weight) return undefined;
+  const rank = extents.length;
   const sorted = [...axes].sort((a, b) => a - b);
-  const moved = draft.transpose(weight, sorted.map((axis) => axes.indexOf(axis)));
+  const given = axes.every((axis, i) => weight.shape[i] === extents[axis]) ? axes : [...axes].reverse();
+  const moved = draft.transpose(weight, sorted.map((axis) => given.indexOf(axis)));
   return draft.reshape(moved, Array.from({ length: rank }, (_, axis) => (sorted.includes(axis) ? (moved.shape[sorted.indexOf(axis)] ?? 1) : 1)));
 }
 
@@ -95,7 +97,7 @@ const webnnLayerNorm: Translate = (view) => {
   const x = view.in("input");
   const axes = view.numbers("axes") ?? from(Math.min(1, x.shape.length), x.shape.length);
   const { y } = centred(draft, x, axes, view.number("epsilon", 1e-5));
-  return scaled(draft, y, placed(draft, view.optional("scale"), axes, x.shape.length), placed(draft, view.optional("bias"), axes, x.shape.length));
+  return scaled(draft, y, placed(draft, view.optional("scale"), axes, x.shape), placed(draft, view.optional("bias"), axes, x.shape));
 };
 
 const rmsNorm = (draft: Draft, x: Step, axes: readonly number[], gain: Step | undefined, eps: number): Step => {

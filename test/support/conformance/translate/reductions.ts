@@ -83,6 +83,12 @@ const norm: Translate = (view) => {
   const x = view.in(0);
   const folding = tfjsFolding(view, x);
   const order = view.attribute("ord");
+  if (order === "Infinity" && folding.axes.length === 2) {
+    // Of matrices: the largest sum of a row.
+    const [row = 0, column = 1] = folding.axes;
+    const rows = view.draft.reduce("sum", view.draft.map("abs", x), [column], true);
+    return view.draft.reshape(view.draft.reduce("max", rows, [row], true), view.outputShape);
+  }
   if (order === "Infinity") return plain("max")(view.draft, view.draft.map("abs", x), folding);
   return order === "euclidean" || order === 2 ? l2(view.draft, x, folding) : listed(`norm of order ${String(order)}`);
 };

@@ -172,8 +172,15 @@ const tfjsConv = (n: number, kind: "full" | "depthwise" | "separable"): Translat
   if (kind === "separable") y = conv(draft, y, filterFirst(draft, view.in(2)), { stride: [1, 1], dilation: [1, 1], before: [0, 0], after: [0, 0] }, 1);
   y = withBias(draft, y, view.optional("bias"));
   const slope = view.optional("prelu weights");
-  return back(activate(view, y, slope && slope.shape.length === 1 ? perChannel(draft, slope, y.shape.length) : slope && slope.shape.length === n + 1 && !first ? draft.transpose(slope, [n, ...Array.from({ length: n }, (_, i) => i)]) : slope));
+  return back(activate(view, y, slope && slopeFirst(draft, slope, n, first)));
 };
+
+/** The slopes of PReLU: one for each channel, or a tensor in the layout of the result. */
+function slopeFirst(draft: Draft, slope: Step, n: number, first: boolean): Step {
+  if (slope.shape.length === 1) return perChannel(draft, slope, n + 2);
+  const wide = draft.reshape(slope, [...new Array<number>(Math.max(0, n + 2 - slope.shape.length)).fill(1), ...slope.shape]);
+  return first ? wide : draft.transpose(wide, lastToFirst(n + 2));
+}
 
 const tfjsConvTranspose = (n: number): Translate => (view) => {
   const { draft } = view;
@@ -236,7 +243,8 @@ function pooled(draft: Draft, given: Step, options_: Pool): Step {
     if (power === 2) return draft.map("sqrt", fold("sum_pool", draft.mul(x, x)));
     return draft.let(`${fold("sum_pool", draft.let(`abs(${x.text}) ** ${power}`, x.shape)).text} ** ${literal(1 / power)}`, shape);
   }
-  return draft.join("/", fold("sum_pool", x), fold("sum_pool", draft.expand(draft.number(1), x.shape)));
+  // A window of padding alone has the average 0.
+  return draft.let(`${fold("sum_pool", x).text} / maximum(${fold("sum_pool", draft.expand(draft.number(1), x.shape)).text}, 1)`, shape);
 }
 
 const onnxPool = (kind: Pool["kind"]): Translate => (view) => {

@@ -1,0 +1,152 @@
+/** Every command as people call it, in a process of its own: output, exit code, and messages instead of stack traces. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../../..");
+const folder = mkdtempSync(join(tmpdir(), "normfuse-cli-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return name;
+};
+
+const models = file("models.nf", `/// Normalised and projected.
+model Small[B](x: f32[B, 5]) -> f32[B, 3] {
+  param w: f32[5, 3] = glorot_uniform
+  return layer_norm(x) @ w
+}
+
+model Soft[B](x: f32[B, 4]) -> f32[B, 4] = softmax(x)
+`);
+const untidy = file("untidy.nf", "model M(x:f32[3])->f32[3]=x+1\n");
+const typo = file("typo.nf", "model M(x: f32[3]) -> f32[3] = sofmax(x)\n");
+const inputs = file("inputs.json", JSON.stringify({ x: { dtype: "f32", shape: [2, 4], data: [1, 1, 1, 1, "NaN", 0, 0, 0] } }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+
+function normfuse(...args: readonly string[]): Promise<Ended> {
+  return new Promise((done, failed) => {
+    const child = spawn(process.execPath, [tsx, join(root, "compiler/cli/main.ts"), ...args], { cwd: folder });
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+    child.on("error", failed);
+    child.on("close", (code) => done({ code, out, err }));
+  });
+}
+
+const json = ({ out }: Ended): Record<string, unknown> => JSON.parse(out) as Record<string, unknown>;
+
+describe("commands", { timeout: 120_000 }, () => {
+  it("run: on the reference, with NaN as a string", async () => {
+    const ended = await normfuse("run", models, "--model", "Soft", "--inputs", inputs, "--device", "reference", "--json");
+    expect(ended.code).toBe(0);
+    expect(json(ended)).toMatchObject({ outputs: { output: { dtype: "f32", shape: [2, 4], data: [0.25, 0.25, 0.25, 0.25, "NaN", "NaN", "NaN", "NaN"] } }, dispatches: 0 });
+  });
+
+  it("run: on a device, as text", async () => {
+    const ended = await normfuse("run", models, "--model", "Soft", "--inputs", inputs, "--device", "gpujs", "--mode", "cpu");
+    expect(ended).toMatchObject({ code: 0, err: "" });
+    expect(ended.out).toMatch(/output: f32\[2, 4\] \[0\.25, 0\.25, 0\.25, 0\.25, NaN/);
+  });
+
+  it("check: all models, a line per kernel, the number of cases", async () => {
+    const ended = await normfuse("check", models, "--device", "gpujs", "--mode", "cpu");
+    expect(ended.code).toBe(0);
+    expect(ended.out).toMatch(/^Small on gpu\.js cpu: passed, \d+ cases \(B = 1 x \d+/m);
+    expect(ended.out).toMatch(/^Soft on gpu\.js cpu: passed/m);
+    expect(ended.out).toMatch(/^ {2}ok {4}k\d+_\S+ +error \S+ of rms, bound \S+, \S+ ulp at /m);
+    expect(ended.out).toMatch(/^ {2}ok {4}whole model/m);
+  });
+
+  it("check: as JSON on WebGPU, with bound extents and a seed", async () => {
+    const ended = await normfuse("check", models, "--model", "Soft", "--bind", "B=3", "--seed", "7", "--adapter", "swiftshader", "--json");
+    expect(ended.code).toBe(0);
+    const report = json(ended) as { models: { kernels: object[] }[] };
+    expect(report).toMatchObject({ passed: true, models: [{ model: "Soft", passed: true, groups: [{ bindings: {} }], rules: { passed: true, fault: null }, outputs: { passed: true }, first: null }] });
+    expect(report.models[0]?.kernels[0]).toMatchObject({ name: expect.any(String), passed: true, worst: { value: expect.any(String), by: expect.any(String) }, span: { path: expect.any(String), line: expect.any(Number) } });
+  });
+
+  it("explain: dispatches, bytes, rules, reasons", async () => {
+    const ended = await normfuse("explain", models, "--model", "Small", "--bind", "B=2", "--json");
+    expect(ended.code).toBe(0);
+    expect(json(ended)).toMatchObject({ dispatches: expect.any(Number), bytes: { planned: expect.any(Number), unavoidable: expect.any(Number) }, flops: expect.any(Number), kernels: [{ name: expect.any(String), rules: expect.any(Array), bytes: expect.any(Number), flops: expect.any(Number) }], kept: expect.any(Array) });
+    expect((await normfuse("explain", models, "--model", "Small")).out).toMatch(/Small on wgsl: \d+ dispatch/);
+  });
+
+  it("build: module, kernels, reference", async () => {
+    const ended = await normfuse("build", models, "--model", "Soft", "--target", "wgsl,gpujs,reference", "--out", "built", "--json");
+    expect(ended.code).toBe(0);
+    const { files } = json(ended) as { files: string[] };
+    expect(files.some((path) => path.endsWith("soft.ts"))).toBe(true);
+    expect(files.some((path) => path.endsWith(".wgsl"))).toBe(true);
+    expect(files.every((path) => existsSync(join(folder, path)))).toBe(true);
+  });
+
+  it("format: check, write, print", async () => {
+    expect(await normfuse("format", untidy, "--check")).toMatchObject({ code: 1, out: expect.stringContaining("untidy.nf is not formatted") });
+    expect((await normfuse("format", untidy)).out).toBe("model M(x: f32[3]) -> f32[3] = x + 1\n");
+    expect((await normfuse("format", untidy, "--write")).code).toBe(0);
+    expect(readFileSync(join(folder, untidy), "utf8")).toBe("model M(x: f32[3]) -> f32[3] = x + 1\n");
+    expect((await normfuse("format", untidy, "--check")).code).toBe(0);
+  });
+
+  it("dev: stages as text", async () => {
+    const ended = await normfuse("dev", models, "--model", "Soft", "--dump", "folds,kernel", "--json");
+    expect(Object.keys(json(ended))).toEqual(["folds", "kernel"]);
+  });
+
+  it("help: with and without a command", async () => {
+    expect(await normfuse("--help")).toMatchObject({ code: 0, out: expect.stringContaining("normfuse check FILE.nf") });
+    expect((await normfuse("help", "run")).out).toMatch(/^normfuse run/);
+  });
+});
+
+describe("failures", { timeout: 120_000 }, () => {
+  const wrongShape = file("wrong.json", JSON.stringify({ x: { dtype: "f32", shape: [2, 5], data: new Array<number>(10).fill(0) } }));
+  const short = file("short.json", JSON.stringify({ x: { dtype: "f32", shape: [2, 4], data: [1] } }));
+  const broken = file("broken.json", '{ "x": ');
+  const failures: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
+    ["a missing file", ["check", "nowhere.nf"], /error\[file\]: nowhere\.nf does not exist/, /hint/],
+    ["a bad binding", ["check", models, "--bind", "B=two"], /error\[usage\]: --bind got 'B=two'/, /hint: write --bind NAME=NUMBER/],
+    ["an unknown model", ["run", models, "--model", "Smal", "--inputs", inputs], /error\[model\]: models\.nf has no model 'Smal'/, /hint: models: Small, Soft/],
+    ["a choice of models", ["run", models, "--inputs", inputs], /error\[model\]: models\.nf has 2 models/, /hint: choose with --model/],
+    ["bad JSON", ["run", models, "--model", "Soft", "--inputs", broken], /error\[json\]: broken\.json is no JSON/, /hint: \{ "x"/],
+    ["too few numbers", ["run", models, "--model", "Soft", "--inputs", short], /error\[tensor\]: short\.json: 'x' has 1 numbers; shape \[2, 4\] needs 8/, /hint/],
+    ["a wrong shape", ["run", models, "--model", "Soft", "--inputs", wrongShape, "--device", "reference"], /error\[shape-mismatch\]: The input 'x', axis 1: expected 4, got 5/, /hint: It is declared as f32\[B, 4\]/],
+    ["no inputs", ["run", models, "--model", "Soft", "--device", "reference"], /error\[missing-input\]: The input 'x' is missing/, /hint/],
+    ["a misspelt op", ["check", typo], /error\[E0101\]: unknown name 'sofmax'/, /hint: did you mean 'softmax'\?/],
+    ["an unknown device", ["run", models, "--model", "Soft", "--inputs", inputs, "--device", "cuda"], /error\[usage\]: --device got 'cuda'/, /hint: one of/],
+    ["the reference checked by itself", ["check", models, "--device", "reference"], /error\[usage\]: --device got 'reference'/, /hint: one of webgpu, gpujs/],
+    ["a bad seed", ["check", models, "--seed", "x"], /error\[usage\]: --seed got 'x'/, /hint/],
+    ["an unknown option", ["check", models, "--frobnicate"], /error\[usage\]: Unknown option '--frobnicate'/, /hint/],
+    ["an unknown command", ["frobnicate"], /error\[usage\]: there is no command 'frobnicate'/, /hint: commands: build/],
+    ["an unknown stage", ["dev", models, "--dump", "soup"], /error\[usage\]: --dump got 'soup'/, /hint/],
+  ];
+  for (const [name, args, message, hint] of failures)
+    it(name, async () => {
+      const ended = await normfuse(...args);
+      expect(ended.code).toBe(1);
+      expect(ended.out).toBe("");
+      expect(ended.err).toMatch(message);
+      expect(ended.err).toMatch(hint);
+      expect(ended.err).not.toMatch(/\n {4}at |node_modules|This is a bug/);
+    });
+
+  it("are one JSON object with --json", async () => {
+    const ended = await normfuse("check", typo, "--json");
+    expect(ended.code).toBe(1);
+    expect(json(ended)).toMatchObject({ error: { code: "diagnostics" }, diagnostics: [{ code: "E0101", path: "typo.nf", line: 1, column: 32, hint: "did you mean 'softmax'?" }] });
+    expect(json(await normfuse("run", models, "--model", "Nope", "--json"))).toEqual({ error: { code: "model", message: "models.nf has no model 'Nope'", hint: "models: Small, Soft" }, diagnostics: [] });
+  });
+});

@@ -1,0 +1,61 @@
+/** What the placement decides about: branches and operands are candidates, values inside a norm are not. */
+import { describe, expect, it } from "vitest";
+import { ancestorsOf, candidateMaps, foldGroups, usersOf } from "../../../compiler/fusion/candidates.ts";
+import { recentre } from "../../../compiler/fusion/rules/projection.ts";
+import { foldsOf } from "../../support/fold-programs.ts";
+
+const candidates = (text: string): string[] => {
+  const { e, lowered } = foldsOf(text);
+  return [...candidateMaps(e, lowered)].sort();
+};
+
+const groups = (text: string): string[][] => {
+  const { e, program } = foldsOf(text);
+  return foldGroups(e, recentre(e, program).program).map((group) => group.map((member) => member.name));
+};
+
+describe("candidateMaps", () => {
+  it("names outputs, and nothing inside a norm", () => {
+    expect(candidates("model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return layer_norm(x)\n}")).toEqual(["mul.2"]);
+    expect(candidates("model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return softmax(x * 2)\n}")).toEqual(["div.1"]);
+  });
+
+  it("names operands of products that are computed", () => {
+    expect(candidates("model M[B](x: f32[B, 8], w: f32[8, 4]) -> f32[B, 4] {\n  return relu(x) @ w\n}")).toEqual(["matmul.1", "maximum.1"]);
+    expect(candidates("model M[B](x: f32[B, 8], w: f32[4, 8]) -> f32[B, 4] {\n  return x @ transpose(w)\n}")).toEqual(["matmul.1", "transpose.1"]);
+  });
+
+  it("leaves what depends on parameters alone to prepare", () => {
+    expect(candidates("model M[B](x: f32[B, 8]) -> f32[B, 4] {\n  param w: f32[8, 4] = ones\n  return x @ (w * 2)\n}")).toEqual(["matmul.1"]);
+  });
+
+  it("names a residual stream, which branches to two products", () => {
+    const text = "model M[B](x: f32[B, 8], w: f32[8, 8], v: f32[8, 8]) -> f32[B, 8] {\n  let s = x + x * 2\n  return (s @ w) + (relu(s) @ v)\n}";
+    const { lowered } = foldsOf(text);
+    expect(candidates(text)).toContain("add.1");
+    expect(usersOf(lowered).get("add.1")?.map((definition) => definition.name)).toEqual(["matmul.1", "maximum.1"]);
+  });
+});
+
+describe("foldGroups", () => {
+  it("keeps a statistic with its pivot", () => {
+    expect(groups("model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return layer_norm(x)\n}")).toEqual([["mean.1.fold", "mean.2.fold", "mean.1.fold.centred"]]);
+    expect(groups("model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return softmax(x)\n}")).toEqual([["max.1", "sum.1"]]);
+  });
+
+  it("leaves contractions, and folds over other rows, alone", () => {
+    expect(groups("model M[B](x: f32[B, 8], w: f32[8, 4]) -> f32[B, 4] {\n  return rms_norm(x) @ w\n}")).toEqual([["mean.1.fold"]]);
+    expect(groups("model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return rms_norm(x) * rms_norm(x + 1)\n}")).toEqual([["mean.1.fold"], ["mean.2.fold"]]);
+  });
+
+  it("do not hold a fold that reads another's row elsewhere", () => {
+    expect(groups("model M(x: f32[6, 8]) -> f32[6] {\n  return cumsum(sum(x, axis = 1), 0)\n}")).toEqual([["sum.1"], ["cumsum.1"]]);
+  });
+
+  it("do not hold two folds with a third between them: their kernel would wait for itself", () => {
+    const text = "model M(x: f32[6, 1, 4]) -> f32[6, 1] {\n  let s = sum(x, axis = 2)\n  return sum(reshape(s, [6, 1, 1]) * max(s), axis = 2)\n}";
+    const { e, program } = foldsOf(text);
+    expect(foldGroups(e, program).map((group) => group.map((member) => member.name))).toEqual([["sum.1"], ["max.1"], ["sum.2"]]);
+    expect([...(ancestorsOf(program).get("sum.2") ?? [])].sort()).toEqual(["max.1", "sum.1"]);
+  });
+});
