@@ -132,7 +132,18 @@ export function signatureOf(fn: FunctionValue, frame: Frame): Signature {
   return signature;
 }
 
+/** A chain: the result of each application is the first argument of the next; further arguments go to all. */
+function applyRepeated({ times = 1, instance, ...body }: FunctionValue, given: readonly Given[], frame: Frame, span: Span): Value {
+  const inner: Frame = instance ? { ...frame, instance: reapply(instance) } : frame;
+  const [first, ...others] = given;
+  let value: Value = first ? valueOf(first, frame) : errorValue;
+  for (let i = 0; i < times && value.kind !== "error"; i++)
+    value = applyFunction({ ...body, instance: undefined }, [{ name: undefined, expression: undefined, value, span: first?.span ?? span }, ...others], inner, span);
+  return value;
+}
+
 function applyFunction(fn: FunctionValue, given: readonly Given[], frame: Frame, span: Span): Value {
+  if (fn.times !== undefined) return applyRepeated(fn, given, frame, span);
   const { declaration } = fn;
   const { session } = frame;
   const name = declaration.name.text;

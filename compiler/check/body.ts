@@ -3,7 +3,8 @@ import { catalog, diagnose } from "../diagnostics/catalog.ts";
 import type { TensorNode } from "../ir/node.ts";
 import { printType, type TensorType } from "../ir/types.ts";
 import type { Span } from "../source/source-file.ts";
-import type { Block, FunctionDeclaration, LetStatement, ParamStatement, ResultSyntax, TypeSyntax } from "../syntax/tree.ts";
+import type { Block, Expression, FunctionDeclaration, LetStatement, ParamStatement, ResultSyntax, TypeSyntax } from "../syntax/tree.ts";
+import { compileTimeTruth } from "./compile-time.ts";
 import { initialiserOf } from "./initialiser.ts";
 import { parameterPath, subInstance } from "./instance.ts";
 import { fit } from "./operations.ts";
@@ -13,13 +14,25 @@ import { describe, errorValue, tensorValue, type Value } from "./values.ts";
 
 /** The value that a body returns, of the declared type where there is one. */
 export function runBody(declaration: FunctionDeclaration, frame: Frame): Value {
-  if (declaration.constraint) return notSupported(frame, declaration.constraint.span, "a 'where' clause");
+  if (declaration.constraint && !holds(declaration, declaration.constraint, frame)) return errorValue;
   const { body } = declaration;
   const returned = body.kind === "value" ? { value: frame.session.walk.evaluate(body.value, frame), span: body.value.span } : runBlock(declaration, body.block, frame);
   if (!returned || returned.value.kind === "error") return errorValue;
   const { value, span } = returned;
   if (value.kind === "op" || value.kind === "language" || value.kind === "function" || value.kind === "string") return fail(frame, catalog.notAValue, span, [describe(value)]);
   return declaration.result ? checkResult(declaration, declaration.result, value, span, frame) : value;
+}
+
+/** The `where` clause with the extents of this application. Unknown counts as true: it is asked again where they are known. */
+function holds(declaration: FunctionDeclaration, constraint: Expression, frame: Frame): boolean {
+  const truth = compileTimeTruth(constraint, frame);
+  if (!("value" in truth)) return truth.kind === "unknown";
+  if (!truth.value) {
+    const { text } = constraint.span.file;
+    const extents = [...frame.extents].map(([name, extent]) => `${name} = ${extent.key}`).join(", ");
+    fail(frame, catalog.constraintFails, constraint.span, [text.slice(constraint.span.start, constraint.span.end), declaration.name.text, extents]);
+  }
+  return truth.value;
 }
 
 interface Returned {

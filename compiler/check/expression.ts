@@ -3,6 +3,8 @@ import { catalog } from "../diagnostics/catalog.ts";
 import { nearestHint } from "../diagnostics/nearest-name.ts";
 import type { Span } from "../source/source-file.ts";
 import { type BinaryExpression, type Expression, leftSpine } from "../syntax/tree.ts";
+import { extentValue } from "../ir/extent.ts";
+import { compileTimeTruth } from "./compile-time.ts";
 import { indexTensor } from "./indexing.ts";
 import { evaluateExtent } from "./extents.ts";
 import { applyToValues, binaryOp, unaryOp } from "./operations.ts";
@@ -47,6 +49,7 @@ function evaluateOperand(expression: Expression, frame: Frame): Value {
       return applyToValues(frame, op, [operand], {}, expression.span, [{ name: "the operand", span: expression.operand.span }]);
     }
     case "call": {
+      if (isRepeat(expression)) return repeated(expression, frame);
       const callee = evaluate(expression.callee, frame);
       return frame.session.walk.apply(callee, givenOf(expression.arguments), frame, expression.span);
     }
@@ -54,6 +57,13 @@ function evaluateOperand(expression: Expression, frame: Frame): Value {
       const base = evaluate(expression.base, frame);
       if (base.kind === "function") return withExtents(base, expression, frame);
       return indexTensor(base, expression, frame);
+    }
+    case "choice": {
+      const truth = compileTimeTruth(expression.condition, frame);
+      if ("value" in truth) return evaluate(truth.value ? expression.whenTrue : expression.whenFalse, frame);
+      // Not decided yet: both ways must make sense.
+      const [whenTrue, whenFalse] = [evaluate(expression.whenTrue, frame), evaluate(expression.whenFalse, frame)];
+      return truth.kind === "error" || whenFalse.kind === "error" ? errorValue : whenTrue;
     }
     case "reserved":
       return notSupported(frame, expression.span, `'${expression.word}'`);
@@ -112,7 +122,8 @@ function operate(left: Value, link: BinaryExpression, leftExpression: Expression
 function pipe(left: Value, link: BinaryExpression, frame: Frame): Value {
   const right = strip(link.right);
   const piped: Given = { name: undefined, expression: undefined, value: left, span: link.left.span };
-  const isCall = right.kind === "call";
+  // `repeat(3, Block)` is a layer itself, not a call that lacks its first argument.
+  const isCall = right.kind === "call" && !isRepeat(right);
   const callee = evaluate(isCall ? right.callee : right, frame);
   if (callee.kind !== "error" && callee.kind !== "function" && callee.kind !== "op" && callee.kind !== "language")
     return fail(frame, catalog.notCallable, right.span, [describe(callee)], { hint: "the right side of '|>' is a function, a layer or a call that lacks its first argument" });
@@ -124,6 +135,25 @@ const strip = (expression: Expression): Expression => {
   while (at.kind === "paren") at = at.inner;
   return at;
 };
+
+const isRepeat = ({ callee }: Extract<Expression, { kind: "call" }>): boolean => callee.kind === "reserved" && callee.word === "repeat";
+
+/** Applications of one `repeat`. */
+const repeatLimit = 4096;
+
+/** `repeat(12, Block[64])`: a chain of that many instances, each with parameters of its own. */
+function repeated(expression: Extract<Expression, { kind: "call" }>, frame: Frame): Value {
+  const [count, layer, extra] = expression.arguments;
+  if (!count || !layer || extra || count.name || layer.name) return fail(frame, catalog.notCallable, expression.span, ["'repeat' takes a count and a layer; this call"], { hint: "write x |> repeat(12, Block[64])" });
+  const extent = evaluateExtent(count.value, frame);
+  const body = evaluate(layer.value, frame);
+  if (!extent || body.kind === "error") return errorValue;
+  if (body.kind !== "function") return fail(frame, catalog.notCallable, layer.span, [describe(body)]);
+  const times = extentValue(extent);
+  if (times === undefined || times < 1 || times > repeatLimit)
+    return fail(frame, catalog.notCompileTime, count.span, ["the count of 'repeat'", `a whole number from 1 to ${repeatLimit} known at compile time`]);
+  return { ...body, times };
+}
 
 /** `Dense[784, 1000]`: the function with its extents given. */
 function withExtents(base: FunctionValue, expression: Extract<Expression, { kind: "index" }>, frame: Frame): Value {

@@ -72,7 +72,7 @@ function parameterType(syntax: Parameter, frame: Frame): SignatureParameter["typ
     return undefined;
   }
   if (isCompileTime(type.name.text)) {
-    if (frame.declaration?.kind === "fn" && type.shape === undefined) return { kind: type.name.text };
+    if ((frame.declaration?.kind === "fn" || frame.declaration?.kind === "layer") && type.shape === undefined) return { kind: type.name.text };
     frame.sink.push(diagnose(catalog.compileTimeType, type.span, [type.name.text]));
     return undefined;
   }

@@ -34,6 +34,8 @@ export interface FunctionValue {
   readonly extents: readonly Extent[] | undefined;
   /** Set once a `let` has named a layer: all applications share its parameters. */
   readonly instance: Instance | undefined;
+  /** From `repeat(n, layer)`: applied n times in a row, each time as an instance of its own. */
+  readonly times?: number;
 }
 
 export const errorValue: Value = { kind: "error" };

@@ -101,7 +101,7 @@ export const catalog = {
   layerInFunction: error("E0210", "layer applied in a function", (name) => `layer '${name}' cannot be applied in a 'fn'`,
     "A layer owns parameters; a `fn` is pure and has no place for them. Make the enclosing function a layer.",
     "layer L[N](x: f32[..., N]) -> f32[..., N] {\n  param w: f32[N]\n  return x * w\n}\nfn f(x: f32[n]) = x |> L[n]"),
-  compileTimeType: error("E0211", "compile-time type out of place", (name) => `'${name}' is a type of fn parameters only`,
+  compileTimeType: error("E0211", "compile-time type out of place", (name) => `'${name}' is a type of parameters of functions and layers only`,
     "`int`, `flag` and `axes` are types of compile-time parameters of a `fn`; tensors and results cannot have them.",
     "fn f(x: f32[n]) -> int = x"),
 
@@ -139,6 +139,9 @@ export const catalog = {
   unknownExtentBinding: error("E0311", "extent cannot be bound", (what, value) => `${what} cannot be ${value}`,
     "An extent is a positive whole number. Shapes that come out negative or zero are refused as well.",
     "fn f(x: f32[0]) = x"),
+  constraintFails: error("E0312", "constraint fails", (constraint, name, extents) => `'${name}' asks for ${constraint}, but ${extents}`,
+    "A 'where' clause states what must hold of the extents; it is checked wherever the function is applied.",
+    "fn halves[N](x: f32[N]) -> f32[N] where N % 2 == 0 = x\nmodel M(x: f32[3]) -> f32[3] {\n  return halves(x)\n}"),
 
   // Structure
   missingReturn: error("E0401", "no return", (name) => `'${name}' returns nothing`,

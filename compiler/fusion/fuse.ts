@@ -10,6 +10,7 @@ import { candidateMaps } from "./candidates.ts";
 import { contractionShape } from "./contraction-shape.ts";
 import { inlineMaps } from "../folds/inline.ts";
 import type { CostContext } from "./cost.ts";
+import { RegionPrices } from "./evaluate-placement.ts";
 import { outlineWide } from "./outline.ts";
 import { place, type Placement, type PlaceOptions } from "./place.ts";
 import type { ContractionRegion, Templates } from "./region.ts";
@@ -50,9 +51,10 @@ export function fuse(e: Expressions, lowered: Program, options: FuseOptions): Fu
     applications.push(...centred.applications);
   }
   program = outlineWide(e, program, options.context(program).target.limits.storageBuffers);
-  const placed = (candidate: Program): Placement | undefined => {
-    const placeOptions: PlaceOptions = { e, context: options.context(candidate), templates: options.templates, lanes: options.lanes(candidate) };
-    const result = place(candidate, placeOptions);
+  const prices = new RegionPrices();
+  const placed = (candidate: Program, start?: ReadonlySet<string>): Placement | undefined => {
+    const placeOptions: PlaceOptions = { e, context: options.context(candidate), templates: options.templates, lanes: options.lanes(candidate), prices };
+    const result = place(candidate, start ? { ...placeOptions, start } : placeOptions);
     return "illegal" in result ? undefined : result;
   };
   let best = placed(program);
@@ -60,7 +62,7 @@ export function fuse(e: Expressions, lowered: Program, options: FuseOptions): Fu
   const alternatives: Alternative[] = [{ description: "statistics before or after each contraction", ...summary(best) }];
   if (admitted[options.contract].has("real-equal") && options.templates === "workgroup") {
     const attempt = (rewritten: Rewritten | undefined, description: string): void => {
-      const next = rewritten && placed(rewritten.program);
+      const next = rewritten && placed(rewritten.program, best?.stored);
       if (!rewritten || !next || !best) return;
       alternatives.push({ description, ...summary(next) });
       if (next.microseconds >= best.microseconds) return;

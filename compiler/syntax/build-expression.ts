@@ -114,6 +114,10 @@ function bracketedOf(node: CstNode, span: Span, builder: Builder): Expression {
   }
   const list = nodeOf(node, "list");
   if (list) return { kind: "list", items: nodesOf(list, "expression").map((item) => buildExpression(item, builder)), span };
+  const choice = nodeOf(node, "choice");
+  const [condition, whenTrue, whenFalse] = ["condition", "whenTrue", "whenFalse"].map((label) => choice && nodeOf(choice, label));
+  if (condition && whenTrue && whenFalse)
+    return { kind: "choice", condition: buildExpression(condition, builder), whenTrue: buildExpression(whenTrue, builder), whenFalse: buildExpression(whenFalse, builder), span };
   const scan = nodeOf(node, "scan");
   const element = scan && tokenOf(scan, "Name");
   const sequence = scan && nodeOf(scan, "expression");

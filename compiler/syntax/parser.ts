@@ -340,6 +340,7 @@ class DeclarationParser extends CstParser {
       { ALT: () => this.SUBRULE(this.parenthesised) },
       { ALT: () => this.SUBRULE(this.list) },
       { ALT: () => this.SUBRULE(this.scan) },
+      { ALT: () => this.SUBRULE(this.choice) },
     ]);
   });
 
@@ -353,6 +354,16 @@ class DeclarationParser extends CstParser {
     this.CONSUME(token.leftBracket);
     this.separated(() => this.SUBRULE(this.expression), () => this.SUBRULE9(this.expression));
     this.CONSUME(token.rightBracket);
+  });
+
+  /** Decided at compile time. */
+  readonly choice = this.RULE("choice", () => {
+    this.CONSUME(token.ifWord);
+    this.SUBRULE(this.expression, { LABEL: "condition" });
+    this.CONSUME(token.thenWord);
+    this.SUBRULE2(this.expression, { LABEL: "whenTrue" });
+    this.CONSUME(token.elseWord);
+    this.SUBRULE3(this.expression, { LABEL: "whenFalse" });
   });
 
   readonly scan = this.RULE("scan", () => {

@@ -37,6 +37,13 @@ export function printExpression(expression: Expression, printer: Printer, tight 
       return concat(printExpression(expression.callee, printer, tight), items("(", expression.arguments, ")", expression.span.end, printer, (argument) => argumentLayout(argument, printer)));
     case "index":
       return concat(printExpression(expression.base, printer, tight), items("[", expression.items, "]", expression.span.end, printer, (item) => indexLayout(item, printer)));
+    case "choice":
+      return group(concat(
+        "if ", printExpression(expression.condition, printer), indent(concat(
+          printer.comments.gap(expression.whenTrue.span.start, line), "then ", printExpression(expression.whenTrue, printer),
+          printer.comments.gap(expression.whenFalse.span.start, line), "else ", printExpression(expression.whenFalse, printer),
+        )),
+      ));
     case "scan":
       return concat(
         `scan ${expression.element.text} in `, printExpression(expression.sequence, printer), " with ",

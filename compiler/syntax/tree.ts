@@ -27,6 +27,8 @@ export type Expression =
   | { readonly kind: "tuple"; readonly items: readonly Expression[]; readonly span: Span }
   | { readonly kind: "list"; readonly items: readonly Expression[]; readonly span: Span }
   | ScanExpression
+  /** `if c then a else b`, decided at compile time. */
+  | { readonly kind: "choice"; readonly condition: Expression; readonly whenTrue: Expression; readonly whenFalse: Expression; readonly span: Span }
   /** Stands where the parser could not go on; already reported. */
   | { readonly kind: "error"; readonly span: Span };
 

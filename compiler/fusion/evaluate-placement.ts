@@ -1,0 +1,177 @@
+/**
+ * What a set of stored values costs: its regions, each priced once per compilation. Flow: place.ts proposes a set -> here ->
+ * regions, or why the set is not legal.
+ */
+import { type Expressions, loadsOf } from "../folds/expression.ts";
+import type { Definition, Program } from "../folds/node.ts";
+import { buildRegion } from "./build-region.ts";
+import { foldGroups } from "./candidates.ts";
+import { costOf, type CostContext, type RegionCost, tensorsRead } from "./cost.ts";
+import { type ContractionRegion, isIllegal, type Illegal, type Region, type Templates, withPartials } from "./region.ts";
+import { parameterOnly } from "./rules/defer.ts";
+
+/** One kernel of a plan. */
+export interface PlacedRegion {
+  readonly roots: readonly string[];
+  readonly region: Region;
+  readonly cost: RegionCost;
+  readonly phase: "prepare" | "run";
+}
+
+export interface EvaluateOptions {
+  readonly e: Expressions;
+  readonly context: CostContext;
+  readonly templates: Templates;
+  readonly lanes: (region: ContractionRegion) => number;
+}
+
+interface Priced {
+  readonly region: Region;
+  readonly cost: RegionCost;
+  readonly reads: readonly string[];
+}
+
+/** Prices of regions by the definitions inside them: shared by all placements of one compilation, whose programs differ little. */
+export class RegionPrices {
+  readonly #ids = new Map<Definition, number>();
+  readonly #sources = new Map<Definition, readonly string[]>();
+  readonly known = new Map<string, Priced | Illegal>();
+
+  id(definition: Definition): number {
+    const known = this.#ids.get(definition) ?? this.#ids.size;
+    this.#ids.set(definition, known);
+    return known;
+  }
+
+  sourcesOf(definition: Definition): readonly string[] {
+    const known = this.#sources.get(definition) ?? [...new Set(loadsOf(definition.body).map((load) => load.source))];
+    this.#sources.set(definition, known);
+    return known;
+  }
+}
+
+export interface Legal {
+  /** In the order of the program. */
+  readonly regions: readonly PlacedRegion[];
+  readonly stored: ReadonlySet<string>;
+  /** unit: microseconds of one run */
+  readonly microseconds: number;
+}
+
+export type Evaluation = Legal | Illegal;
+
+/** A value, or a group of folds, that may or may not be stored. */
+export type Decision = readonly string[];
+
+export class PlacementEvaluator {
+  readonly decisions: readonly Decision[];
+  readonly outputs: ReadonlySet<string>;
+  readonly isParameterOnly: (name: string) => boolean;
+  readonly #program: Program;
+  readonly #options: EvaluateOptions;
+  readonly #prices: RegionPrices;
+  readonly #byName: ReadonlyMap<string, Definition>;
+  readonly #order: ReadonlyMap<string, number>;
+  readonly #groupOf = new Map<string, readonly string[]>();
+  readonly #always: Set<string>;
+  readonly #partials = new Map<string, Definition[]>();
+
+  constructor(program: Program, options: EvaluateOptions, prices: RegionPrices) {
+    this.#program = program;
+    this.#options = options;
+    this.#prices = prices;
+    this.#byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
+    this.#order = new Map(program.definitions.map((definition, i) => [definition.name, i]));
+    this.isParameterOnly = parameterOnly(program);
+    this.outputs = new Set(program.outputs.map((output) => output.definition));
+    const groups = foldGroups(options.e, { ...program, definitions: program.definitions.filter((definition) => !definition.partial) }).map((group) => group.map((definition) => definition.name));
+    const together = options.templates === "thread" ? groups.flatMap((group) => group.map((name) => [name])) : groups;
+    for (const group of together) for (const name of group) this.#groupOf.set(name, group);
+    this.#always = new Set(this.outputs);
+    for (const definition of program.definitions) {
+      // R7: what depends on parameters alone runs once, in prepare; its folds and kept maps end there.
+      if (this.isParameterOnly(definition.name)) this.#always.add(definition.name);
+      if (!definition.partial) continue;
+      // A tile's partial statistics are stored by the kernel that makes the tile, whenever somebody reads them.
+      this.#always.add(definition.name);
+      const { product } = definition.partial;
+      this.#partials.set(product, [...(this.#partials.get(product) ?? []), definition]);
+    }
+    const singles = program.definitions.filter((definition) => !this.#always.has(definition.name) && !this.#groupOf.has(definition.name)).map((definition) => [definition.name]);
+    const folds = together.map((group) => group.filter((name) => !this.#always.has(name))).filter((names) => names.length > 0);
+    this.decisions = [...singles, ...folds];
+  }
+
+  /** `chosen`: names out of `decisions`; what must be in memory is added. */
+  evaluate(chosen: ReadonlySet<string>): Evaluation {
+    const stored = new Set([...chosen, ...this.#always]);
+    const needed = [...this.outputs];
+    const used = new Set<string>();
+    const regions: PlacedRegion[] = [];
+    let microseconds = 0;
+    for (let name = needed.pop(); name !== undefined; name = needed.pop()) {
+      if (used.has(name) || !this.#byName.has(name)) continue;
+      let roots = this.#rootsOf(name, stored);
+      let priced = this.#price(roots, stored);
+      if ("illegal" in priced && roots.length > 1 && !this.#partials.has(roots[0] as string)) {
+        // Folds that cannot share a kernel get one each.
+        roots = [name];
+        priced = this.#price(roots, stored);
+      }
+      if ("illegal" in priced) return priced;
+      const phase = this.isParameterOnly(name) && !this.outputs.has(name) ? "prepare" : "run";
+      if (phase === "run") microseconds += priced.cost.microseconds;
+      regions.push({ roots, region: priced.region, cost: priced.cost, phase });
+      for (const root of roots) used.add(root);
+      for (const read of priced.reads) if (!used.has(read)) needed.push(read);
+    }
+    const last = (region: PlacedRegion): number => Math.max(...region.roots.map((root) => this.#order.get(root) ?? 0));
+    regions.sort((a, b) => last(a) - last(b));
+    return { regions, stored: used, microseconds };
+  }
+
+  definition(name: string): Definition | undefined {
+    return this.#byName.get(name);
+  }
+
+  #rootsOf(name: string, stored: ReadonlySet<string>): readonly string[] {
+    const product = this.#byName.get(name)?.partial?.product ?? name;
+    const partials = this.#partials.get(product);
+    if (partials) return [product, ...partials.map((definition) => definition.name)];
+    const together = (this.#groupOf.get(name) ?? []).filter((member) => stored.has(member) && !this.isParameterOnly(member));
+    return together.length > 1 && together.includes(name) ? together : [name];
+  }
+
+  #price(roots: readonly string[], stored: ReadonlySet<string>): Priced | Illegal {
+    const key = this.#key(roots, stored);
+    const known = this.#prices.known.get(key);
+    if (known) return known;
+    const { e, context, templates, lanes } = this.#options;
+    const partials = this.#partials.get(roots[0] as string) ?? [];
+    const own = roots.map((root) => this.#byName.get(root) as Definition).filter((root) => !root.partial);
+    const plain = partials.length > 0 && !stored.has(roots[0] as string) ? { illegal: `${roots[0]} is not in memory` } : buildRegion(e, this.#program, this.#byName, stored, own, templates);
+    const region = partials.length > 0 && !isIllegal(plain) ? withPartials(e, plain, partials) : plain;
+    const cost = isIllegal(region) ? region : costOf(region, context, lanes);
+    const priced = isIllegal(region) || "illegal" in cost ? (cost as Illegal) : { region, cost, reads: [...tensorsRead(region)].filter((read) => !roots.includes(read)) };
+    this.#prices.known.set(key, priced);
+    return priced;
+  }
+
+  /** All that a region depends on: its roots, what is computed inside it, and what it finds in memory. */
+  #key(roots: readonly string[], stored: ReadonlySet<string>): string {
+    const inside: number[] = [];
+    const outside: number[] = [];
+    const seen = new Set<string>();
+    const queue = [...roots];
+    while (queue.length > 0) {
+      const name = queue.shift() as string;
+      const definition = this.#byName.get(name);
+      if (!definition || seen.has(name)) continue;
+      seen.add(name);
+      const isRoot = roots.includes(name);
+      (isRoot || !stored.has(name) ? inside : outside).push(this.#prices.id(definition));
+      if (isRoot || !stored.has(name)) queue.push(...this.#prices.sourcesOf(definition));
+    }
+    return `${roots.length}${stored.has(roots[0] as string) ? "+" : "-"}${inside.join(",")}|${outside.join(",")}`;
+  }
+}
