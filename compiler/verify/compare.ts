@@ -15,7 +15,7 @@ export interface Deviation {
   readonly relative: number;
   /** `bound` over the same rms. */
   readonly relativeBound: number;
-  /** The largest error over rms of all elements compared, be the bound what it may. */
+  /** The largest error over rms in rows that are not all but zero, be the bound what it may. */
   readonly largest: number;
   /** |got - want| in spacings of f32 at `want`. */
   readonly ulp: number;
@@ -67,7 +67,7 @@ export function compareValues(got: ArrayLike<number>, want: ArrayLike<number>, s
       extra ??= options.allowance();
       bound += extra[row] as number;
     }
-    largest = Math.max(largest, error / scale);
+    if ((scales[row] as number) >= least || !Number.isFinite(error)) largest = Math.max(largest, error / scale);
     const ratio = error === 0 ? 0 : error / bound;
     if (!(ratio > worstRatio)) continue;
     worstRatio = ratio;

@@ -8,10 +8,15 @@ import { inlineProgram } from "../../compiler/folds/inline.ts";
 import { lowerToFolds } from "../../compiler/folds/lower.ts";
 import type { Definition, Program } from "../../compiler/folds/node.ts";
 import { candidateMaps } from "../../compiler/fusion/candidates.ts";
+import type { PlaceOptions } from "../../compiler/fusion/place.ts";
+import type { Templates } from "../../compiler/fusion/region.ts";
 import type { Rewritten } from "../../compiler/fusion/rules/projection.ts";
 import { type Bindings, bindExtent, extentValue, productOfExtents } from "../../compiler/ir/extent.ts";
 import type { TensorFunction } from "../../compiler/ir/node.ts";
+import type { TensorType } from "../../compiler/ir/types.ts";
+import { lanesOf } from "../../compiler/schedule/schedule-region.ts";
 import { sourceFile } from "../../compiler/source/source-file.ts";
+import type { Target } from "../../compiler/target.ts";
 import { randomNumbers } from "./tensor-function.ts";
 
 /** The one model of a text; a diagnostic fails the test. */
@@ -73,3 +78,13 @@ export function expectSameValues(before: Program, after: Program, bindings: Bind
 }
 
 export const rulesOf = (rewritten: Rewritten | undefined): string[] => rewritten?.applications.map((application) => application.rule) ?? [];
+
+/** What place.ts needs to know, for one program and device. */
+export function placing(e: Expressions, program: Program, target: Target, templates: Templates = "workgroup", assume: Bindings = {}): PlaceOptions {
+  const types = new Map<string, TensorType>([
+    ...program.sources.map((source) => [source.name, source.type] as const),
+    ...program.definitions.map((each) => [each.name, { dtype: each.dtype, shape: each.box.map((range) => range.extent) }] as const),
+  ]);
+  const tensorOf = (name: string): TensorType => required(types.get(name), "test", name);
+  return { e, templates, context: { target, assume, tensorOf }, lanes: (region) => lanesOf(e, region, tensorOf) };
+}

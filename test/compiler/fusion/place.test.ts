@@ -2,10 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { compileFunction, type Compiled, type PlanOptions } from "../../../compiler/compile.ts";
 import { outlineWide } from "../../../compiler/fusion/outline.ts";
+import { place } from "../../../compiler/fusion/place.ts";
+import { recentre } from "../../../compiler/fusion/rules/projection.ts";
 import { loadsOf } from "../../../compiler/folds/expression.ts";
-import { defaultLimits } from "../../../compiler/target.ts";
+import { defaultLimits, target as makeTarget } from "../../../compiler/target.ts";
 import { faultsOf } from "../../support/check-program.ts";
-import { expectSameValues, foldsOf, modelOf } from "../../support/fold-programs.ts";
+import { expectSameValues, foldsOf, modelOf, placing } from "../../support/fold-programs.ts";
 
 const compiled = (text: string, options: PlanOptions = {}, target: "wgsl" | "gpujs" = "wgsl"): Compiled => compileFunction(modelOf(text), target, options);
 const runs = ({ plan }: Compiled): string[] => plan.kernels.filter((kernel) => kernel.phase === "run").map((kernel) => kernel.region.template);
@@ -16,13 +18,36 @@ const tower = (layers: number, body: string): string =>
   `layer L[N](x: f32[..., N]) -> f32[..., N] {\n  param w: f32[N, N] = glorot_uniform\n  param g: f32[N] = ones\n  return ${body}\n}\nmodel M[B](x: f32[B, 24]) -> f32[B, 24] {\n  return x${" |> L[24]".repeat(layers)}\n}`;
 
 describe("search", () => {
-  it("by descent finds what the exact one finds: a longer tower is its pieces", () => {
-    for (const body of ["relu(layer_norm(x @ w, g))", "layer_norm(x, g) @ w", "relu(x @ w)"]) {
-      // One decision a layer and more: two layers are searched exactly, nine are not.
-      const [short, long] = [compiled(tower(2, body)), compiled(tower(9, body))];
-      expect(runs(long).length, body).toBe(runs(short).length + 7 * (runs(compiled(tower(3, body))).length - runs(short).length));
-      expect(new Set(runs(long))).toEqual(new Set(runs(short)));
+  const bodies = ["relu(layer_norm(x @ w, g))", "layer_norm(x, g) @ w", "relu(x @ w)", "x + relu(layer_norm(x, g)) @ w", "softmax(x @ w) * g"];
+  it.each(bodies)("by descent finds what the exact one finds: %s", (body) => {
+    for (const preset of ["gpu", "software"] as const)
+      for (const layers of [1, 2, 3]) {
+        const { e, program } = foldsOf(tower(layers, body));
+        const centred = recentre(e, program).program;
+        const options = placing(e, centred, makeTarget("wgsl", preset));
+        const [exact, descent] = [place(centred, { ...options, exactUpTo: 12 }), place(centred, { ...options, exactUpTo: 0 })];
+        expect("illegal" in exact || "illegal" in descent).toBe(false);
+        if ("illegal" in exact || "illegal" in descent) continue;
+        expect(descent.microseconds, `${preset}, ${layers} layers`).toBeCloseTo(exact.microseconds, 6);
+      }
+  });
+
+  it("of a long tower is that of its pieces, in about a second", { timeout: 20_000 }, () => {
+    for (const body of bodies.slice(0, 2)) {
+      expect(runs(compiled(tower(12, body))).length, body).toBe(12 * runs(compiled(tower(1, body))).length);
     }
+  });
+
+  it("is never dearer with a start, and takes a good one over", () => {
+    const { e, program } = foldsOf(tower(3, bodies[0] ?? ""));
+    const centred = recentre(e, program).program;
+    const options = placing(e, centred, makeTarget("wgsl"));
+    const cold = place(centred, { ...options, exactUpTo: 0 });
+    if ("illegal" in cold) throw new Error(cold.illegal);
+    const warm = place(centred, { ...options, exactUpTo: 0, start: cold.stored });
+    expect("illegal" in warm ? Number.NaN : warm.microseconds).toBeLessThanOrEqual(cold.microseconds);
+    const bad = place(centred, { ...options, exactUpTo: 0, start: new Set() });
+    expect("illegal" in bad).toBe(false);
   });
 
   it("gives the same plan for the same constants", () => {
@@ -45,7 +70,7 @@ describe("reasons", () => {
     expect(reason(compiled(text), "maximum.1") ?? reason(compiled(text), "matmul.1")).toMatch(/two contractions|another box/);
     const deferred = compiled("model M[B](x: f32[B, 24]) -> f32[B, 24] {\n  param w: f32[24, 24] = ones\n  return layer_norm(x) @ w\n}");
     expect(deferred.plan.kept.map((kept) => [kept.phase, kept.reason])).toEqual(deferred.plan.kept.map(() => ["prepare", "parameters only: made once, in prepare"]));
-    const wide = compiled("model M[B](x: f32[B, 64]) -> f32[B, 4096] {\n  param w: f32[64, 4096] = ones\n  return layer_norm(x @ w)\n}", { assume: { B: 512 } });
+    const wide = compiled("model M[B](x: f32[B, 64]) -> f32[B, 40000] {\n  param w: f32[64, 40000] = ones\n  return softmax(x @ w)\n}", { assume: { B: 512 } });
     expect(reason(wide, "matmul.1")).toMatch(/^row exceeds workgroup/);
   });
 
