@@ -19,14 +19,14 @@ import type { TensorType } from "./ir/types.ts";
 import type { Kernel } from "./kernel/node.ts";
 import type { KeptValue, Plan, PlannedKernel } from "./plan.ts";
 import { lanesOf, scheduleRegion } from "./schedule/schedule-region.ts";
-import type { CostPreset, Limits } from "./target.ts";
+import type { CostConstants, CostPreset, Limits } from "./target.ts";
 import { target as makeTarget } from "./target.ts";
 
 export type KernelTarget = "wgsl" | "gpujs";
 
 export interface PlanOptions {
   readonly contract?: Contract;
-  readonly cost?: CostPreset;
+  readonly cost?: CostPreset | CostConstants;
   readonly limits?: Limits;
   /** Lengths to plan with for names that the host binds later; 64 each otherwise. */
   readonly assume?: Bindings;

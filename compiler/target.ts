@@ -40,9 +40,10 @@ export const costPresets: Readonly<Record<"gpu" | "software", CostConstants>> = 
 
 export type CostPreset = keyof typeof costPresets;
 
-export const target = (name: TargetName, preset: CostPreset = "gpu", limits: Limits = defaultLimits): Target => ({
+/** `cost`: a preset's name, or constants that were measured. */
+export const target = (name: TargetName, cost: CostPreset | CostConstants = "gpu", limits: Limits = defaultLimits): Target => ({
   name,
   // GPU.js binds arguments, not storage buffers, and has no workgroups.
   limits: name === "gpujs" ? { storageBuffers: 8, workgroupBytes: 0, workgroupInvocations: 1 } : limits,
-  cost: costPresets[preset],
+  cost: typeof cost === "string" ? costPresets[cost] : cost,
 });

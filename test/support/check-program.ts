@@ -11,32 +11,43 @@ import type { Bindings } from "../../compiler/ir/extent.ts";
 import type { TensorFunction } from "../../compiler/ir/node.ts";
 import { verifyKernel } from "../../compiler/kernel/verify.ts";
 import { evaluate } from "../../compiler/reference/evaluate.ts";
-import { defaultLimits } from "../../compiler/target.ts";
+import { type CostConstants, costPresets } from "../../compiler/target.ts";
 import { allowance, disturbedValues, roundingUnit } from "../../compiler/verify/bounds.ts";
 import { compareValues } from "../../compiler/verify/compare.ts";
 import { runPlan } from "./run-plan.ts";
 import { hostData, toReference } from "./tensor-function.ts";
 
-export const settings: readonly { readonly target: KernelTarget; readonly options: PlanOptions }[] = [
-  { target: "wgsl", options: { cost: "gpu" } },
-  { target: "wgsl", options: { cost: "software" } },
-  { target: "gpujs", options: { cost: "gpu" } },
-  { target: "gpujs", options: { cost: "software" } },
+export interface Setting {
+  readonly title: string;
+  readonly target: KernelTarget;
+  readonly options: PlanOptions;
+}
+
+/** Constants that push the search to its ends: everything in one kernel, everything in memory, recomputation for nothing. */
+const extremes: Readonly<Record<string, CostConstants>> = {
+  "launches dear": { ...costPresets.gpu, launchMicroseconds: 1e6 },
+  "launches free": { ...costPresets.gpu, launchMicroseconds: 0, gigabytesPerSecond: 1e6, gigaflopsPerSecond: 1e-3, parallelWorkgroups: 1 },
+  "memory dear": { ...costPresets.software, launchMicroseconds: 0, gigabytesPerSecond: 1e-3, gigaflopsPerSecond: 1e6, cacheGigabytesPerSecond: 1e6, barrierNanoseconds: 0 },
+};
+
+export const settings: readonly Setting[] = [
+  ...(["wgsl", "gpujs"] as const).flatMap((target) => (["gpu", "software"] as const).map((cost) => ({ title: `${target}, ${cost}`, target, options: { cost } }))),
+  ...Object.entries(extremes).map(([name, cost]): Setting => ({ title: `wgsl, ${name}`, target: "wgsl", options: { cost } })),
+  { title: "wgsl, strict, small limits", target: "wgsl", options: { contract: "strict", limits: { storageBuffers: 5, workgroupBytes: 6144, workgroupInvocations: 64 } } },
 ];
 
 /** What is wrong with one program under every setting; empty when nothing is. `seed` chooses the data. */
-export function faultsOf(fn: TensorFunction, bindings: Bindings, seed: number): string[] {
+export function faultsOf(fn: TensorFunction, bindings: Bindings, seed: number, chosen: readonly Setting[] = settings): string[] {
   const { inputs, parameters } = hostData(fn, bindings, seed);
   const reference = evaluate(fn, bindings, toReference(inputs), toReference(parameters));
   const sources = Object.fromEntries(Object.entries({ ...inputs, ...parameters }).map(([name, { data }]) => [name, data]));
-  return settings.flatMap(({ target, options }) => {
-    const title = `${target}, ${options.cost ?? ""}`;
+  return chosen.flatMap(({ title, target, options }) => {
     const compiled = compileFunction(fn, target, options);
     const { plan, lowered } = compiled;
     const faults = plan.kernels.flatMap(({ kernel }) => [
       ...verifyKernel(kernel).violations.map((violation) => `${title}: ${kernel.name}: ${violation.label} ${violation.message}`),
       ...(kernel.buffers.length > plan.target.limits.storageBuffers ? [`${title}: ${kernel.name} binds ${kernel.buffers.length} buffers`] : []),
-      ...(verifyKernel(kernel).workgroupBytes > defaultLimits.workgroupBytes ? [`${title}: ${kernel.name} takes ${verifyKernel(kernel).workgroupBytes} bytes of workgroup memory`] : []),
+      ...(verifyKernel(kernel).workgroupBytes > (target === "wgsl" ? plan.target.limits.workgroupBytes : 0) ? [`${title}: ${kernel.name} takes ${verifyKernel(kernel).workgroupBytes} bytes of workgroup memory`] : []),
     ]);
     const results = runPlan(compiled, bindings, sources);
     const rewritten = evaluateFolds(plan.program, bindings, sources);

@@ -50,7 +50,7 @@ export function recentre(e: Expressions, program: Program): Rewritten {
   // In order, and `byName` kept current: a norm of a norm meets its input in rewritten form.
   const rewritten = program.definitions.map((definition) => {
     const body = rewrite(e, definition.body, (node) => {
-      const match = matchCentring(node, byName);
+      const match = matchCentring(e, node, byName);
       if (!match) return undefined;
       let centring = centrings.get(match.total.name);
       if (!centring) {
@@ -91,9 +91,12 @@ function productDependent(e: Expressions, program: Program): Set<string> {
 const countOf = (e: Expressions, total: Definition): Expr => e.extent(productOfExtents((total.fold?.ranges ?? []).map((range) => range.extent)), total.dtype);
 
 /** x - load(total)/n where total = sum over R of x. */
-function matchCentring(node: Expr, byName: ReadonlyMap<string, Definition>): { total: Definition; x: Expr; indices: readonly Expr[] } | undefined {
+function matchCentring(e: Expressions, node: Expr, byName: ReadonlyMap<string, Definition>): { total: Definition; x: Expr; indices: readonly Expr[] } | undefined {
   if (node.kind !== "apply" || node.op !== "sub" || !isFloat(node.dtype)) return undefined;
-  const [x, mean] = node.args as readonly [Expr, Expr];
+  const [x, subtrahend] = node.args as readonly [Expr, Expr];
+  // The mean may be a value of its own: an output beside the normalised one.
+  const kept = subtrahend.kind === "load" ? byName.get(subtrahend.source) : undefined;
+  const mean = subtrahend.kind === "load" && kept && !kept.fold ? substitute(e, kept.body, bindBox(kept, subtrahend.indices)) : subtrahend;
   if (mean.kind !== "apply" || mean.op !== "div") return undefined;
   const [sum, count] = mean.args as readonly [Expr, Expr];
   if (sum.kind !== "load") return undefined;
