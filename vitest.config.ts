@@ -10,6 +10,7 @@ export default defineConfig({
     alias: [
       { find: /^normfuse\/runtime$/, replacement: path.join(here, "runtime/index.ts") },
       { find: /^normfuse\/runtime\/(.+)$/, replacement: path.join(here, "runtime/$1.ts") },
+      { find: /^normfuse\/(plugin|testing)$/, replacement: path.join(here, "compiler/$1/index.ts") },
       { find: /^normfuse$/, replacement: path.join(here, "compiler/index.ts") },
     ],
   },

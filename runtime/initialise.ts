@@ -158,7 +158,8 @@ export function initialParameter(spec: ParameterSpec, seed: number, extents: Bin
 /**
  * All parameters of a model, keyed by path, ready for `prepare`. `extents` binds names that parameter shapes hold.
  * The same seed gives the same numbers on every platform, whatever the order or number of the other parameters.
+ * For a generated module's `prepare`, the paths are those of its types: `initialParameters<keyof MnistParameters>(...)`.
  */
-export function initialParameters(artifact: Pick<Artifact, "parameters">, seed: number, extents: Bindings = {}): Record<string, Tensor> {
-  return Object.fromEntries(artifact.parameters.map((spec) => [spec.name, initialParameter(spec, seed, extents)]));
+export function initialParameters<Path extends string = string>(artifact: Pick<Artifact, "parameters">, seed: number, extents: Bindings = {}): Record<Path, Tensor> {
+  return Object.fromEntries(artifact.parameters.map((spec) => [spec.name, initialParameter(spec, seed, extents)])) as Record<Path, Tensor>;
 }

@@ -46,7 +46,7 @@ const allowed: Readonly<Record<Part, readonly string[]>> = {
   "plan.ts": ["ir", "folds", "fusion", "kernel", "target.ts"],
   "compile.ts": [...stages, "runtime/artifact.ts"],
   "index.ts": [...stages, "compile.ts", "report", "verify", "analysis", "runtime/artifact.ts"],
-  report: ["ir", "folds", "fusion", "kernel", "target.ts", "plan.ts", "analysis", "diagnostics", "source"],
+  report: ["verify", "library", "ir", "folds", "fusion", "kernel", "target.ts", "plan.ts", "analysis", "diagnostics", "source"],
   analysis: ["ir", "ops", "folds", "kernel", "fusion", "plan.ts"],
   verify: above,
   testing: [...above, "verify"],

@@ -1,14 +1,41 @@
 /** `normfuse check`: every kernel and the whole model against the float64 reference, on ordinary and hostile inputs. */
-import { compileModel } from "../index.ts";
+import { RuntimeError } from "../../runtime/errors.ts";
+import { compileModel, renderDiagnostics, type SourceFile } from "../index.ts";
+import { checkJunit, failureJunit } from "../report/check-junit.ts";
+import { checkJson, checkText } from "../report/check-text.ts";
 import { checkModel, type ModelCheck } from "../verify/check-model.ts";
 import { type Arguments, oneFile, planOptions } from "./arguments.ts";
-import { checkJson, checkText } from "./check-text.ts";
 import { deviceName, openDevice } from "./devices.ts";
 import { Failure } from "./failure.ts";
-import { loadModels, oneModel } from "./files.ts";
+import { findSource, loadModels, oneModel, writeWhole } from "./files.ts";
+
+interface Checked {
+  readonly file: SourceFile;
+  readonly checks: readonly ModelCheck[];
+}
+
+export async function check(args: Arguments): Promise<{ text: string; failed?: boolean }> {
+  const { file, checks } = await checkReporting(args);
+  const source = { file, read: findSource };
+  if (args.text.junit !== undefined) writeWhole(args.text.junit, checkJunit(checks, source));
+  return { text: args.json ? JSON.stringify(checkJson(checks, source)) : checkText(checks, source), failed: checks.some((one) => !one.passed) };
+}
+
+/** A check that cannot be made is in the report too: an older report must not stand for it. */
+async function checkReporting(args: Arguments): Promise<Checked> {
+  try {
+    return await checkModels(args);
+  } catch (error) {
+    if (args.text.junit !== undefined && (error instanceof Failure || error instanceof RuntimeError)) {
+      const details = error instanceof Failure && error.diagnostics.length > 0 ? renderDiagnostics(error.diagnostics) : (error.hint ?? "");
+      writeWhole(args.text.junit, failureJunit(args.files[0] ?? "", error.code, error.message, details));
+    }
+    throw error;
+  }
+}
 
 /** Without --model: all models of the file, one after the other. */
-export async function check(args: Arguments): Promise<{ text: string; failed?: boolean }> {
+async function checkModels(args: Arguments): Promise<Checked> {
   const loaded = loadModels(oneFile(args), args.bind);
   const models = args.model === undefined && loaded.models.length > 0 ? loaded.models : [oneModel(loaded, args.model)];
   const name = deviceName(args);
@@ -26,7 +53,7 @@ export async function check(args: Arguments): Promise<{ text: string; failed?: b
   } finally {
     device.destroy();
   }
-  return { text: args.json ? JSON.stringify(checkJson(checks, loaded.file)) : checkText(checks, loaded.file), failed: checks.some((one) => !one.passed) };
+  return { file: loaded.file, checks };
 }
 
 function seedOf(args: Arguments): number {

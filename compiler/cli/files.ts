@@ -16,10 +16,12 @@ export function readText(path: string): string {
 
 export const readSource = (path: string): SourceFile => sourceFile(path, readText(path));
 
+/** A source that is there, or undefined. */
+export const findSource = (path: string): SourceFile | undefined => (existsSync(path) && statSync(path).isFile() ? sourceFile(path, readFileSync(path, "utf8")) : undefined);
+
 /** Imports are relative to the file that names them. */
 export function resolveImport(importer: string, specifier: string): SourceFile | undefined {
-  const path = relative(process.cwd(), resolvePath(dirname(importer), specifier)) || specifier;
-  return existsSync(path) && statSync(path).isFile() ? sourceFile(path, readFileSync(path, "utf8")) : undefined;
+  return findSource(relative(process.cwd(), resolvePath(dirname(importer), specifier)) || specifier);
 }
 
 /** Writes to a temporary file beside the target, then renames. */

@@ -129,7 +129,6 @@ export function unflattenIndex(e: Expressions, offset: Expr, shape: readonly Ext
   return indices;
 }
 
-export const indicesOf = (e: Expressions, ranges: readonly Range[]): Expr[] => ranges.map((range) => e.index(range));
 
 /**
  * The weight of `range` in an offset that is linear in it; undefined when the range also occurs inside a quotient,

@@ -29,7 +29,8 @@ function outlineOne(e: Expressions, definition: Definition, most: number, number
   if (sourcesOf(body).size <= most) return undefined;
   const ranges = [...definition.box, ...(fold?.ranges ?? [])];
   const name = `${definition.name}.part${number + 1}`;
-  let best: { readonly expr: Expr; readonly whole: Expr; readonly left: number; readonly box: readonly Range[] } | undefined;
+  let best: { readonly expr: Expr; readonly whole: Expr; readonly box: readonly Range[]; readonly rank: readonly number[] } | undefined;
+  const loads = loadsOf(body).length;
   for (const expr of valuesIn(body)) {
     const inside = sourcesOf(expr).size;
     if (expr === body || inside < 2 || inside > most) continue;
@@ -37,15 +38,21 @@ function outlineOne(e: Expressions, definition: Definition, most: number, number
     const box = ranges.filter((range) => used.has(range));
     const load = e.load(name, box.map((range) => e.index(range)), expr.dtype);
     const whole = rewrite(e, body, (node) => (node === expr ? load : undefined));
-    const left = sourcesOf(whole).size;
-    // The part that takes most tensors along; of equals the one over the smallest box.
-    if (!best || left < best.left || (left === best.left && box.length < best.box.length)) best = { expr, whole, left, box };
+    // The part that takes most tensors along, else most places of them (two branches may read the same ones); of equals the
+    // one over the smallest box.
+    const rank = [sourcesOf(whole).size, loadsOf(whole).length, box.length];
+    if (loadsOf(whole).length < loads && (!best || isBefore(rank, best.rank))) best = { expr, whole, box, rank };
   }
-  if (!best || best.left >= sourcesOf(body).size) return undefined;
+  if (!best) return undefined;
   const fresh = best.box.map((range) => e.range(range.name, range.extent));
   const by = new Map(best.box.map((range, i) => [range, e.index(fresh[i] ?? range)]));
   const part: Definition = { name, dtype: best.expr.dtype, box: fresh, fold: undefined, body: substitute(e, best.expr, by), origin: definition.origin };
   return { part, whole: { ...definition, body: best.whole } };
+}
+
+function isBefore(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at >= 0 && (a[at] as number) < (b[at] as number);
 }
 
 /** Every operation in an expression, those inside indices apart. */

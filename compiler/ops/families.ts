@@ -1,8 +1,7 @@
 /** Constructors of op records: what all ops of one family share. */
 import type { Expr, Expressions } from "../folds/expression.ts";
-import type { Attributes } from "../ir/node.ts";
 import { type DType, printType, type TensorType } from "../ir/types.ts";
-import { broadcastIndices, broadcastShapes, broadcastStrides, dot, eachIndex } from "./broadcast.ts";
+import { broadcastShapes, broadcastStrides, dot, eachIndex } from "./broadcast.ts";
 import { anything, type JavaScriptFunction, type Op, type ReferenceTensor, type Tolerance, type Violation } from "./define.ts";
 import { wrapNumber, wrapText } from "./javascript.ts";
 
@@ -104,8 +103,3 @@ export const comparison = (name: string, operator: string, summary: string, comp
     ulp: 0,
     samples: [[1, 2], [2, 2], [3, 2], [Number.NaN, 1], [-0, 0], [Number.POSITIVE_INFINITY, 1]],
   });
-
-/** Reads a numeric attribute of a known kind. */
-export const numberAttribute = (attributes: Attributes, name: string): number => attributes[name] as number;
-
-export const readBroadcast = broadcastIndices;

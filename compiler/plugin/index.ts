@@ -6,7 +6,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { basename, dirname, resolve as resolvePath } from "node:path";
 import { createUnplugin, type UnpluginInstance } from "unplugin";
 import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile } from "../index.ts";
-import type { SourceModel } from "../backends/module/emit-source-module.ts";
+import type { SourceModel, SourceModule } from "../backends/module/emit-source-module.ts";
 import { positionOf } from "../source/source-file.ts";
 
 export interface NormfusePluginOptions extends PlanOptions {
@@ -21,14 +21,15 @@ export interface NormfusePluginOptions extends PlanOptions {
 }
 
 export interface BuiltSource {
-  readonly code: string;
-  readonly types: string;
-  /** Files that the source imports, to be watched. */
+  /** The module and the text of its types; undefined when the diagnostics hold an error. */
+  readonly module: SourceModule | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Files that the source imports, to be watched: also those that have the mistake. */
   readonly imports: readonly string[];
 }
 
-/** A source file as a module, or its diagnostics. */
-export function buildSource(path: string, text: string, options: NormfusePluginOptions = {}): BuiltSource | { readonly diagnostics: readonly Diagnostic[] } {
+/** A source file as a module. Reads the files that it imports, and nothing else. */
+export function buildSource(path: string, text: string, options: NormfusePluginOptions = {}): BuiltSource {
   const imports: string[] = [];
   const resolve = (importer: string, specifier: string): SourceFile | undefined => {
     const file = resolvePath(dirname(importer), specifier);
@@ -37,36 +38,41 @@ export function buildSource(path: string, text: string, options: NormfusePluginO
     return sourceFile(file, readFileSync(file, "utf8"));
   };
   const { models, diagnostics } = checkSource(sourceFile(path, text), { resolve, ...(options.bind ? { bind: options.bind } : {}) });
-  if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics };
+  if (diagnostics.some(isError)) return { module: undefined, diagnostics, imports };
   const [first, ...others] = options.targets ?? (["wgsl"] as const);
   const sources = models.map((model): SourceModel => {
     const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, options).artifact;
     const docs = Object.fromEntries(model.inputs.filter((leaf) => leaf.doc !== "").map((leaf) => [leaf.name, leaf.doc]));
     return { artifacts: [artifact(first), ...others.map(artifact)], docs };
   });
-  return { ...emitSourceModule(sources, basename(path), options.runtime), imports };
+  return { module: emitSourceModule(sources, basename(path), options.runtime), diagnostics, imports };
 }
 
 export const normfuse: UnpluginInstance<NormfusePluginOptions | undefined, false> = createUnplugin<NormfusePluginOptions | undefined, false>((options = {}) => ({
   name: "normfuse",
   enforce: "pre",
   transform: {
-    filter: { id: /\.nf(\?.*)?$/ },
+    // The text itself is wanted by ?raw, its address by ?url: those are the bundler's.
+    filter: { id: /\.nf(?:\?(?!(?:.*&)?(?:raw|url|inline)(?:[&=]|$)).*)?$/ },
     handler(text: string, id: string) {
       const path = id.split("?")[0] ?? id;
-      const built = buildSource(path, text, options);
-      if ("diagnostics" in built) {
-        const first = built.diagnostics.find((diagnostic) => diagnostic.severity === "error") ?? built.diagnostics[0];
-        const { line, column } = first ? positionOf(first.span.file, first.span.start) : { line: 1, column: 1 };
-        this.error({ message: renderDiagnostics(built.diagnostics), id: first?.span.file.path ?? path, loc: { file: first?.span.file.path ?? path, line, column: column - 1 } });
-        return undefined;
+      const { module, diagnostics, imports } = buildSource(path, text, options);
+      for (const file of imports) this.addWatchFile(file);
+      const shown = diagnostics.find(isError) ?? diagnostics[0];
+      if (shown) {
+        const { line, column } = positionOf(shown.span.file, shown.span.start);
+        const message = { message: renderDiagnostics(diagnostics), id: shown.span.file.path, loc: { file: shown.span.file.path, line, column: column - 1 } };
+        if (!module) this.error(message);
+        else this.warn(message);
       }
-      for (const file of built.imports) this.addWatchFile(file);
-      if (options.declarations !== false) writeWhole(path.replace(/\.nf$/, ".d.nf.ts"), built.types);
-      return { code: built.code, map: null };
+      if (!module) return undefined;
+      if (options.declarations !== false) writeWhole(path.replace(/\.nf$/, ".d.nf.ts"), module.types);
+      return { code: module.code, map: null };
     },
   },
 }));
+
+const isError = ({ severity }: Diagnostic): boolean => severity === "error";
 
 /** Unchanged text is not written again: a watcher would start over. */
 function writeWhole(path: string, text: string): void {

@@ -15,7 +15,7 @@ import { emitContractionEpilogue } from "./contraction-epilogue.ts";
 import { Flattening } from "./flatten.ts";
 import { type BoundKernel, ceilDivide, type KernelWriter } from "./kernel-writer.ts";
 import { emitRowFolds, knownParts, lastPart, sourcesAt, vectorizes } from "./row-folds.ts";
-import { finishRiders, type LeftStaging, stageLeft, stagingPlaces, startRiders } from "./stage-left.ts";
+import { finishRiders, type LeftStaging, placeCount, stageLeft, stagesByLoop, stagingPlaces, startRiders } from "./stage-left.ts";
 import type { Team } from "./statistics.ts";
 import type { ContractionTile } from "./tile.ts";
 
@@ -126,7 +126,8 @@ function emitMainLoop(state: ContractionState, thread: Expression, threads: numb
   const exact = known !== undefined && known % innerBlock === 0;
   // Where registers are plenty, shorter sums get the second level too.
   const twoLevels = known === undefined || known > (rowsPerThread * columnGroups * lanes <= 32 ? shortSum : longSum);
-  const staging: LeftStaging = { thread, threads, leftTile, innerLanes, exact, rowValues, places: stagingPlaces(state, thread, threads, innerLanes) };
+  const asLoop = stagesByLoop(flat.left, placeCount(state, threads, innerLanes), flat.region.ride.length);
+  const staging: LeftStaging = { thread, threads, leftTile, innerLanes, asLoop, exact, rowValues, places: asLoop ? [] : stagingPlaces(state, thread, threads, innerLanes) };
   const riders = startRiders(state, staging);
   writer.for("block", k.int(0), inner, k.int(innerBlock), (block) => {
     stageLeft(state, staging, block, riders);

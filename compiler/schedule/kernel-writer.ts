@@ -86,10 +86,7 @@ export class KernelWriter {
 
   for(prefix: string, start: Expression, end: Expression, step: Expression, body: (counter: Expression) => void, unroll = false): void {
     const name = this.unique(prefix);
-    let made: Statement[] = [];
-    const loop = s.forLoop(name, end, (counter) => (made = this.block(() => body(counter))), { start, step, unroll });
-    void made;
-    this.add(loop);
+    this.add(s.forLoop(name, end, (counter) => this.block(() => body(counter)), { start, step, unroll }));
   }
 
   if(condition: Expression, then: () => void): void {

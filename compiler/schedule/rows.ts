@@ -1,6 +1,6 @@
 /** Template "rows": a workgroup owns whole rows, folds along them and maps over them. Also the plain map template. */
 import type { Expr } from "../folds/expression.ts";
-import { type Extent, type ExtentTree, extentValue, productOfExtents } from "../ir/extent.ts";
+import { type Extent, type ExtentTree, extentValue } from "../ir/extent.ts";
 import type { ElementwiseRegion, RowsRegion } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
 import { type Expression, type Kernel } from "../kernel/node.ts";
@@ -87,6 +87,3 @@ export function scheduleMap(writer: KernelWriter, region: ElementwiseRegion, til
   });
   return writer.finish({ name, mode: "workgroup", workgroupSize: tile.threads, grid });
 }
-
-export const elementCountOf = (box: readonly { readonly extent: Extent }[]): Extent => productOfExtents(box.map((range) => range.extent));
-

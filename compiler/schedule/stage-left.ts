@@ -2,7 +2,7 @@
  * Staging of the left operand of a contraction: each element of the tile is made once by one invocation, and statistics
  * that ride are accumulated right there, so that they cost nothing per column.
  */
-import { type Expr, rewrite } from "../folds/expression.ts";
+import { type Expr, rewrite, visit } from "../folds/expression.ts";
 import type { Monoid } from "../folds/node.ts";
 import type { Member } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
@@ -27,6 +27,8 @@ export interface LeftStaging {
   readonly threads: number;
   readonly leftTile: string;
   readonly innerLanes: Lanes;
+  /** Too much text to repeat for each place: a loop over the places instead. */
+  readonly asLoop: boolean;
   /** Every block is full: no element lies past the end of the contracted axis. */
   readonly exact: boolean;
   readonly rowValues: ReadonlyMap<Expr, (row: Expression) => Expression>;
@@ -47,6 +49,24 @@ export interface Rider {
 }
 
 const widthOf = (state: ContractionState, innerLanes: Lanes): number => state.tile.innerBlock / innerLanes;
+
+/** Index arithmetic of windows and reshapes: quotients and remainders, as they are counted before the kernel is simplified. */
+const longestIndex = 6;
+
+/**
+ * Places are written out one by one, so that their rows are computed once, outside the main loop; but not where the
+ * operand's indices take much arithmetic: a compiler's time grows faster than the text.
+ */
+export function stagesByLoop(left: Expr, placeCount: number, riders: number): boolean {
+  let quotients = 0;
+  visit(left, (node) => {
+    if (node.kind === "apply" && node.dtype === "i32" && (node.op === "div" || node.op === "rem")) quotients++;
+  });
+  return riders === 0 && placeCount > 1 && quotients >= longestIndex;
+}
+
+export const placeCount = (state: ContractionState, threads: number, innerLanes: Lanes): number =>
+  Math.ceil((state.tile.threadsY * state.tile.rowsPerThread * widthOf(state, innerLanes)) / threads);
 
 export function stagingPlaces(state: ContractionState, thread: Expression, threads: number, innerLanes: Lanes): Place[] {
   const { writer, flat, tile } = state;
@@ -79,10 +99,10 @@ export function startRiders(state: ContractionState, staging: LeftStaging): Ride
 }
 
 export function stageLeft(state: ContractionState, staging: LeftStaging, block: Expression, riders: readonly Rider[]): void {
-  const { writer, flat } = state;
+  const { writer, flat, tile } = state;
   const { innerLanes, exact } = staging;
   const width = widthOf(state, innerLanes);
-  staging.places.forEach((place, i) => {
+  const each = (place: Place, i: number): void => {
     const column = k.add(block, k.mul(k.rem(place.at, k.int(width)), k.int(innerLanes)));
     writer.if(place.active ?? k.truth(true), () => {
       const wanted = writer.let("left_k", column);
@@ -106,6 +126,13 @@ export function stageLeft(state: ContractionState, staging: LeftStaging, block: 
       if (exact) accumulate();
       else writer.if(k.lt(wanted, writer.extent(flat.inner.extent)), accumulate);
     });
+  };
+  if (!staging.asLoop) return staging.places.forEach(each);
+  const tileRows = tile.threadsY * tile.rowsPerThread;
+  writer.for("left_at", staging.thread, k.int(tileRows * width), k.int(staging.threads), (at) => {
+    const row = writer.let("left_row", k.div(at, k.int(width)));
+    const rowRead = writer.let("left_row_read", clamped(writer, k.add(state.firstRow, row), flat.row.extent, tileRows));
+    each({ at, row, rowRead, active: undefined }, 0);
   });
 }
 

@@ -3,7 +3,7 @@
  * compiles the models, runs every kernel and the whole model on the device against the float64 reference, over ordinary and
  * hostile inputs, and throws with the first divergence: kernel, element, values, bound and the model's line.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve as resolvePath } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Device } from "../../runtime/device.ts";
@@ -41,8 +41,8 @@ export class KernelExpectationError extends Error {
  */
 export async function expectKernels(source: string | URL, options: ExpectKernelsOptions = {}): Promise<readonly ModelCheck[]> {
   const path = relative(process.cwd(), source instanceof URL || source.startsWith("file:") ? fileURLToPath(source) : source) || String(source);
-  if (!existsSync(path)) throw new KernelExpectationError(`${path} does not exist: give the path of a .nf file`, []);
-  const file = sourceFile(path, readFileSync(path, "utf8"));
+  const file = readSource(path);
+  if (!file) throw new KernelExpectationError(`${path} does not exist, or is no file: give the path of a .nf file, relative to ${process.cwd()}`, []);
   const { models, diagnostics } = checkSource(file, { resolve: resolveImport, ...(options.bind ? { bind: options.bind } : {}) });
   if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) throw new KernelExpectationError(renderDiagnostics(diagnostics), []);
   const known = models.map((model) => model.name);
@@ -56,7 +56,7 @@ export async function expectKernels(source: string | URL, options: ExpectKernels
       const compiled = compileModel(model, device.target, options);
       checks.push(await checkModel(compiled, device, options.seed === undefined ? {} : { seed: options.seed }));
     }
-    if (checks.some((check) => !check.passed)) throw new KernelExpectationError(`kernels diverge from the reference\n${checkText(checks, file)}`, checks);
+    if (checks.some((check) => !check.passed)) throw new KernelExpectationError(`kernels diverge from the reference\n${checkText(checks, { file, read: readSource })}`, checks);
     return checks;
   } finally {
     if (!options.device) device.destroy();
@@ -68,7 +68,7 @@ async function openDevice(): Promise<Device> {
   return openWebGpu();
 }
 
-function resolveImport(importer: string, specifier: string): SourceFile | undefined {
-  const path = resolvePath(dirname(importer), specifier);
-  return existsSync(path) ? sourceFile(path, readFileSync(path, "utf8")) : undefined;
-}
+const readSource = (path: string): SourceFile | undefined => (existsSync(path) && statSync(path).isFile() ? sourceFile(path, readFileSync(path, "utf8")) : undefined);
+
+/** Imports are relative to the file that names them. */
+const resolveImport = (importer: string, specifier: string): SourceFile | undefined => readSource(relative(process.cwd(), resolvePath(dirname(importer), specifier)) || specifier);

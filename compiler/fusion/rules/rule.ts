@@ -19,7 +19,10 @@ export interface Application {
 
 export type Contract = "strict" | "reassociate" | "fast";
 
-/** The rule classes that a contract admits. `reassociate` is the default: its bound is checked, not assumed. */
+/**
+ * The classes of rewrites that a contract admits; `reassociate` is the default, and its bound is checked, not assumed. They
+ * concern formulas: the order in which a kernel takes the terms of a sum is its own and fixed under every contract.
+ */
 export const admitted: Record<Contract, ReadonlySet<NumericClass>> = {
   strict: new Set<NumericClass>(["exact"]),
   reassociate: new Set<NumericClass>(["exact", "reassociated", "real-equal"]),

@@ -3,11 +3,12 @@
  * commands run from source through tsx; failures from one bundle of the same source, which starts four times faster.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { elementsOf, readXml } from "../../support/read-xml.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const folder = mkdtempSync(join(tmpdir(), "normfuse-cli-"));
@@ -84,6 +85,20 @@ describe("commands", { timeout: 120_000 }, () => {
     const report = json(ended) as { models: { kernels: object[] }[] };
     expect(report).toMatchObject({ passed: true, models: [{ model: "Soft", passed: true, groups: [{ bindings: {} }], rules: { passed: true, fault: null }, outputs: { passed: true }, first: null }] });
     expect(report.models[0]?.kernels[0]).toMatchObject({ name: expect.any(String), passed: true, worst: { value: expect.any(String), by: expect.any(String) }, span: { path: expect.any(String), line: expect.any(Number) } });
+  });
+
+  it("check: a JUnit report beside the output, also of a source with mistakes", async () => {
+    const ended = await normfuse("check", models, "--device", "gpujs", "--mode", "cpu", "--bind", "B=3", "--json", "--junit", "reports/check.xml");
+    expect(ended).toMatchObject({ code: 0, err: "" });
+    const { models: checked } = json(ended) as { models: { kernels: { name: string }[] }[] };
+    const names = checked.flatMap(({ kernels }) => ["rewrites", ...kernels.map(({ name }) => name), "whole model"]);
+    const root = readXml(readFileSync(join(folder, "reports/check.xml"), "utf8"));
+    expect(elementsOf(root, "testcase").map(({ attributes }) => attributes["name"])).toEqual(names);
+    expect(root.attributes).toMatchObject({ tests: String(names.length), failures: "0", errors: "0" });
+    expect(readdirSync(join(folder, "reports"))).toEqual(["check.xml"]);
+    expect((await normfuse("check", typo, "--junit", "reports/check.xml")).code).toBe(1);
+    const [error] = elementsOf(readXml(readFileSync(join(folder, "reports/check.xml"), "utf8")), "error");
+    expect(error).toMatchObject({ attributes: { type: "diagnostics", message: "1 error in typo.nf" }, text: expect.stringContaining("typo.nf:1:32") });
   });
 
   it("explain: dispatches, bytes, rules, reasons", async () => {

@@ -1,9 +1,11 @@
-/** The outcome of `normfuse check` as text for people and as the stable JSON form of spec/cli.md. */
+/**
+ * The outcome of a check as text for people and as the stable JSON form of spec/cli.md. Flow: verify/check-model.ts -> here ->
+ * cli/check.ts, which prints it, and testing/index.ts, which throws it.
+ */
 import type { Origin } from "../ir/node.ts";
 import { librarySources } from "../library/sources.ts";
 import { positionOf, type SourceFile, sourceFile } from "../source/source-file.ts";
 import type { CheckedKernel, CheckedPart, ModelCheck, Sighting } from "../verify/check-model.ts";
-import { readSource, resolveImport } from "./files.ts";
 
 interface Place {
   readonly path: string;
@@ -11,35 +13,46 @@ interface Place {
   readonly column: number;
 }
 
-/** Line and column of an origin: in the file that is checked, one that it imports, or the library. */
-function placeOf(origin: Origin | undefined, file: SourceFile): Place | undefined {
-  if (!origin) return undefined;
-  const library = librarySources.find((source) => source.path === origin.path);
-  const source = origin.path === file.path ? file : library ? sourceFile(library.path, library.text) : (resolveImport(file.path, origin.path) ?? readSource(origin.path));
-  return { path: origin.path, ...positionOf(source, origin.start) };
+/** Where sources are found: the file that is checked, and how the files that it imports are read. */
+export interface CheckedSource {
+  readonly file: SourceFile;
+  /** Undefined when it is not there any more: its places are then left out. */
+  readonly read: (path: string) => SourceFile | undefined;
 }
 
-const placeText = (place: Place | undefined): string => (place ? `${place.path}:${place.line}:${place.column}` : "");
+/** Line and column of an origin: in the file that is checked, one that it imports, or the library. */
+function placeOf(origin: Origin | undefined, { file, read }: CheckedSource): Place | undefined {
+  if (!origin) return undefined;
+  const library = librarySources.find((source) => source.path === origin.path);
+  const source = origin.path === file.path ? file : library ? sourceFile(library.path, library.text) : read(origin.path);
+  return source ? { path: origin.path, ...positionOf(source, origin.start) } : undefined;
+}
+
+/** `path:line:column`, or nothing where the place is not known. */
+export function placeText(origin: Origin | undefined, source: CheckedSource): string {
+  const place = placeOf(origin, source);
+  return place ? `${place.path}:${place.line}:${place.column}` : "";
+}
 
 const numberJson = (value: number): number | string => (Number.isFinite(value) ? value : String(value));
 
 /** `{ passed, models: [...] }`; numbers that JSON lacks are strings. */
-export function checkJson(checks: readonly ModelCheck[], file: SourceFile): object {
-  return { passed: checks.every((check) => check.passed), models: checks.map((check) => modelJson(check, file)) };
+export function checkJson(checks: readonly ModelCheck[], source: CheckedSource): object {
+  return { passed: checks.every((check) => check.passed), models: checks.map((check) => modelJson(check, source)) };
 }
 
-function modelJson({ rules, outputs, kernels, first, groups, ...rest }: ModelCheck, file: SourceFile): object {
+function modelJson({ rules, outputs, kernels, first, groups, ...rest }: ModelCheck, source: CheckedSource): object {
   return {
     ...rest,
     groups: groups.map(({ bindings, cases }) => ({ bindings, cases: cases.map(({ inputs, parameters }) => ({ inputs, parameters })) })),
     rules: partJson(rules), outputs: partJson(outputs),
-    kernels: kernels.map((kernel) => kernelJson(kernel, file)),
-    first: first ? kernelJson(first, file) : null,
+    kernels: kernels.map((kernel) => kernelJson(kernel, source)),
+    first: first ? kernelJson(first, source) : null,
   };
 }
 
-function kernelJson({ name, phase, span, ...part }: CheckedKernel, file: SourceFile): object {
-  return { name, phase, ...partJson(part), span: placeOf(span, file) ?? null };
+function kernelJson({ name, phase, span, ...part }: CheckedKernel, source: CheckedSource): object {
+  return { name, phase, ...partJson(part), span: placeOf(span, source) ?? null };
 }
 
 const partJson = ({ passed, largest, worst, fault }: CheckedPart): object => ({ passed, largest: numberJson(largest), worst: worst ? sightingJson(worst) : null, fault: fault ?? null });
@@ -48,11 +61,14 @@ function sightingJson({ value, index, got, want, bound, relative, relativeBound,
   return { value, index, got: numberJson(got), want: numberJson(want), bound: numberJson(bound), relative: numberJson(relative), relativeBound: numberJson(relativeBound), ulp: numberJson(ulp), input, bindings, by };
 }
 
+export const wrongRewrites = "The rewrites changed what the model means; the kernels compute the wrong program";
+export const growingErrors = "Every kernel by itself is right, but errors grow from kernel to kernel";
+
 const contract = 1e-5;
 
-export const checkText = (checks: readonly ModelCheck[], file: SourceFile): string => checks.map((check) => modelText(check, file)).join("\n\n");
+export const checkText = (checks: readonly ModelCheck[], source: CheckedSource): string => checks.map((check) => modelText(check, source)).join("\n\n");
 
-function modelText(check: ModelCheck, file: SourceFile): string {
+function modelText(check: ModelCheck, source: CheckedSource): string {
   const { kernels, rules, outputs } = check;
   const sizes = check.groups.map(({ bindings, cases }) => `${bindingsText(bindings) || "fixed extents"} x ${cases.length}`).join(", ");
   const width = Math.max(...kernels.map((kernel) => kernel.name.length), "whole model".length);
@@ -63,25 +79,30 @@ function modelText(check: ModelCheck, file: SourceFile): string {
     ...kernels.map((kernel) => line(kernel.name, kernel)),
     line("whole model", outputs),
   ];
-  return [...lines, ...failureText(check, file)].join("\n");
+  return [...lines, ...failureText(check, source)].join("\n");
 }
 
-function errorText({ worst, largest }: CheckedPart): string {
+export function errorText({ worst, largest }: CheckedPart): string {
   if (!worst) return "nothing to compare";
   const text = `error ${exponential(worst.relative)} of rms, bound ${exponential(worst.relativeBound)}, ${worst.ulp.toFixed(1)} ulp at ${placeInValue(worst)} (${caseText(worst)})`;
   return largest > contract && worst.passed ? `${text}; up to ${exponential(largest)} where rounding of the operands is amplified` : text;
 }
 
-function failureText(check: ModelCheck, file: SourceFile): string[] {
+function failureText(check: ModelCheck, source: CheckedSource): string[] {
   const { first, rules, outputs } = check;
   if (check.passed) return [];
-  if (!rules.passed && rules.worst) return ["", "The rewrites changed what the model means; the kernels compute the wrong program:", ...sightingText(rules.worst)];
+  if (!rules.passed && rules.worst) return ["", `${wrongRewrites}:`, ...sightingText(rules.worst)];
   if (first) {
-    const place = placeText(placeOf(first.span, file));
-    const title = `first divergence: kernel ${first.name}${place === "" ? "" : `, ${place}`}`;
-    return ["", title, ...(first.fault === undefined ? [] : [`  fault  ${first.fault}`]), ...(first.worst && !first.worst.passed ? sightingText(first.worst) : [])];
+    const place = placeText(first.span, source);
+    return ["", `first divergence: kernel ${first.name}${place === "" ? "" : `, ${place}`}`, ...partFailure(first)];
   }
-  return ["", "Every kernel by itself is right, but errors grow from kernel to kernel:", ...(outputs.worst ? sightingText(outputs.worst) : [])];
+  return ["", `${growingErrors}:`, ...partFailure(outputs)];
+}
+
+/** Why a part failed, line by line: the fault, or the element that diverges; empty for a part that passed. */
+export function partFailure({ passed, worst, fault }: CheckedPart): string[] {
+  if (passed) return [];
+  return [...(fault === undefined ? [] : [`  fault  ${fault}`]), ...(worst && !worst.passed ? sightingText(worst) : [])];
 }
 
 function sightingText(sighting: Sighting): string[] {
