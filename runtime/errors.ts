@@ -16,6 +16,7 @@ export type RuntimeErrorCode =
   | "unknown-input"
   | "missing-parameter"
   | "unknown-parameter"
+  | "weights-invalid"
   | "disposed";
 
 export class RuntimeError extends Error {

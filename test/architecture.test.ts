@@ -114,7 +114,9 @@ const longFiles: Readonly<Record<string, string>> = {
   "runtime/devices/gpujs.ts": "one device is one object with one life cycle",
 };
 
-const generated = new Set(["compiler/library/sources.ts"]);
+const generated = new Set(["compiler/library/sources.ts", "examples/vite/model.d.nf.ts"]);
+/** The configuration of a tool: the tool gives the file its name and wants a default export. */
+const isConfiguration = ({ path: file }: Source): boolean => file.endsWith(".config.ts");
 const lineCount = ({ text }: Source): number => text.split("\n").length - 1;
 
 describe("files", () => {
@@ -127,7 +129,7 @@ describe("files", () => {
   });
 
   it("are named after what they hold, in kebab case", () => {
-    const names = measured.map((source) => path.posix.basename(source.path).replace(/\.(?:ts|mjs)$/, ""));
+    const names = measured.filter((source) => !isConfiguration(source)).map((source) => path.posix.basename(source.path).replace(/\.(?:ts|mjs)$/, ""));
     expect(names.filter((name) => !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(name) || /^(?:utils?|helpers?|common|manager|engine|core|misc|shared)$/.test(name))).toEqual([]);
   });
 
@@ -136,7 +138,7 @@ describe("files", () => {
   });
 
   it("use no any, enum, namespace, default export, non-null assertion, and switch off no check", () => {
-    expect([...product, ...readSources(root, ["test", "examples"])].flatMap(forbiddenSyntax)).toEqual([]);
+    expect([...product, ...readSources(root, ["test", "examples"]).filter((source) => !isConfiguration(source))].flatMap(forbiddenSyntax)).toEqual([]);
   });
 });
 

@@ -1,14 +1,16 @@
 /**
  * Hostile text through parser, formatter and checker: whatever comes in, out come diagnostics, never a throw and never a
- * hang. FUZZ_COUNT sets the number of texts of each kind, FUZZ_SEED the seed.
+ * hang. What checks without an error compiles for every target, to legal kernels. FUZZ_COUNT sets the number of texts of each kind, FUZZ_SEED the seed.
  */
 import { describe, expect, test } from "vitest";
 import { check } from "../compiler/check/check.ts";
+import { compileFunction } from "../compiler/compile.ts";
 import { entries } from "../compiler/diagnostics/catalog.ts";
 import { diagnosticToJson, renderDiagnostics } from "../compiler/diagnostics/render.ts";
 import { parseModule } from "../compiler/ir/parse.ts";
 import { printModule } from "../compiler/ir/print.ts";
 import { verifyModule } from "../compiler/ir/verify.ts";
+import { verifyKernel } from "../compiler/kernel/verify.ts";
 import { librarySources } from "../compiler/library/sources.ts";
 import { operations } from "../compiler/ops/index.ts";
 import { sourceFile } from "../compiler/source/source-file.ts";
@@ -99,6 +101,37 @@ function mutate(random: (below: number) => number): string {
   return text.slice(0, 4000);
 }
 
+/** A library function as a model of its own, alone and between products. */
+const libraryModels = librarySources.flatMap(({ text }) => [...text.matchAll(/^fn (\w+)/gm)].map((match) => match[1] ?? "")).flatMap((name) => [
+  `model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return ${name}(x)\n}`,
+  `model M[B](x: f32[B, 8], y: f32[B, 8]) -> f32[B, 8] {\n  param w: f32[8, 8] = ones\n  return ${name}(x @ w, y) + ${name}(y)\n}`,
+]);
+const models = [attention, small, ...libraryModels, ...entries.map((entry) => entry.example).filter((text) => text.includes("model "))];
+const parts = ["sum", "max", "prod", "axis = 0", "keep = true", "x", "y", "w", "0", "-1", "2", "[0, 1]", "@", "*", "-", "/", "**", "reshape(x, [B, 2, 4])", "transpose(x)", "softmax(x)", "layer_norm(x)", "[:, 1:]", "[0]", "[::2]", "cast(x, f16)", "cast(x, i32)", "concat(x, x, axis = 1)", "B", "f16", "i32", "bool", "1", "where(x > 0, x, y)", "cumsum(x, 0)", "B * 2", "inf", "nan", "0.0"];
+
+/** A model with up to three tokens changed. */
+function mutateModel(random: (below: number) => number): string {
+  const tokens = (models[random(models.length)] ?? "").split(/(\b|(?=[^\w\s]))/);
+  for (let edits = random(4); edits > 0; edits--) {
+    const at = random(tokens.length);
+    const part = parts[random(parts.length)] ?? "";
+    const kind = random(3);
+    if (kind === 0) tokens[at] = part;
+    else if (kind === 1) tokens.splice(at, 0, ` ${part} `);
+    else tokens[at] = tokens[random(tokens.length)] ?? "";
+  }
+  return tokens.join("");
+}
+
+/** Compiles the models of a text that has no errors. Returns their number. */
+function compileAll(text: string): number {
+  const { module, diagnostics } = check([sourceFile("fuzz.nf", text)]);
+  if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return 0;
+  for (const fn of module.functions)
+    for (const target of ["wgsl", "gpujs"] as const) for (const { kernel } of compileFunction(fn, target).plan.kernels) expect(verifyKernel(kernel).violations).toEqual([]);
+  return module.functions.length;
+}
+
 describe("fuzz", { timeout: 600_000 }, () => {
   test("random bytes", () => {
     surviveAll((random) => {
@@ -110,4 +143,18 @@ describe("fuzz", { timeout: 600_000 }, () => {
   test("random words", () => surviveAll((random) => Array.from({ length: random(60) }, () => words[random(words.length)] ?? "").join(random(2) === 0 ? " " : "")));
 
   test("mutated programs", () => surviveAll(mutate));
+
+  test("models without errors compile", () => {
+    const random = generator(seed);
+    let compiled = 0;
+    for (let i = 0; i < count / 10; i++) {
+      const text = mutateModel(random);
+      try {
+        compiled += compileAll(text);
+      } catch (error) {
+        throw new Error(`text ${i} of seed ${seed}: ${JSON.stringify(text)}`, { cause: error });
+      }
+    }
+    expect(compiled).toBeGreaterThan(count / 500);
+  });
 });

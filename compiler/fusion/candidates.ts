@@ -58,40 +58,37 @@ function nontrivial(byName: ReadonlyMap<string, Definition>, name: string): Defi
   return nontrivial(byName, definition.body.source);
 }
 
-/** Every definition that each definition depends on, itself left out. */
-export function ancestorsOf(program: Program): Map<string, Set<string>> {
-  const ancestors = new Map<string, Set<string>>();
-  for (const definition of program.definitions) {
-    const up = new Set<string>();
-    for (const load of loadsOf(definition.body)) {
-      const further = ancestors.get(load.source);
-      if (!further) continue;
-      up.add(load.source);
-      for (const name of further) up.add(name);
-    }
-    ancestors.set(definition.name, up);
-  }
-  return ancestors;
-}
-
 /** Folds that are no contraction, grouped when one needs another of the very same row: a statistic with its pivot. */
 export function foldGroups(e: Expressions, program: Program): Definition[][] {
-  const ancestors = ancestorsOf(program);
+  const sources = new Map(program.definitions.map((definition) => [definition.name, [...new Set(loadsOf(definition.body).map((load) => load.source))]]));
+  const groupOf = new Map<string, Definition[]>();
   const groups: Definition[][] = [];
+  /** Does anything among `from` need a member of `group`, when each group is one kernel? */
+  const reaches = (from: readonly string[], group: readonly Definition[]): boolean => {
+    const seen = new Set<string>();
+    const queue = [...from];
+    for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      if (groupOf.get(name) === group) return true;
+      for (const member of groupOf.get(name) ?? [{ name }]) queue.push(...(sources.get(member.name) ?? []));
+    }
+    return false;
+  };
   for (const definition of program.definitions) {
     if (!definition.fold || contractionShape(e, definition)) continue;
     const ownRow = definition.box.map((range) => e.index(range));
     const needs = loadsOf(definition.body);
-    const mayJoin = (group: readonly Definition[]): boolean => {
-      const inside = new Set(group.map((member) => member.name));
-      const own = needs.filter((load) => inside.has(load.source));
+    const mayJoin = (group: Definition[]): boolean => {
+      const own = needs.filter((load) => groupOf.get(load.source) === group);
+      if (own.length === 0 || !group.every((member) => sameRows(member, definition)) || !own.every((load) => load.indices.every((index, axis) => index === ownRow[axis]))) return false;
       // What lies between two members could be in memory: their kernel would wait for itself.
-      const between = needs.some((load) => !inside.has(load.source) && [...(ancestors.get(load.source) ?? [])].some((name) => inside.has(name)));
-      return own.length > 0 && !between && group.every((member) => sameRows(member, definition)) && own.every((load) => load.indices.every((index, axis) => index === ownRow[axis]));
+      return !reaches((sources.get(definition.name) ?? []).filter((name) => groupOf.get(name) !== group), group);
     };
-    const home = groups.find(mayJoin);
-    if (home) home.push(definition);
-    else groups.push([definition]);
+    const home = groups.find(mayJoin) ?? [];
+    if (home.length === 0) groups.push(home);
+    home.push(definition);
+    groupOf.set(definition.name, home);
   }
   return groups;
 }

@@ -107,7 +107,7 @@ export class PlacementEvaluator {
     const stored = new Set([...chosen, ...this.#always]);
     const needed = [...this.outputs];
     const used = new Set<string>();
-    const regions: PlacedRegion[] = [];
+    const kernels: { readonly placed: PlacedRegion; readonly reads: readonly string[] }[] = [];
     let microseconds = 0;
     for (let name = needed.pop(); name !== undefined; name = needed.pop()) {
       if (used.has(name) || !this.#byName.has(name)) continue;
@@ -121,13 +121,31 @@ export class PlacementEvaluator {
       if ("illegal" in priced) return priced;
       const phase = this.isParameterOnly(name) && !this.outputs.has(name) ? "prepare" : "run";
       if (phase === "run") microseconds += priced.cost.microseconds;
-      regions.push({ roots, region: priced.region, cost: priced.cost, phase });
+      kernels.push({ placed: { roots, region: priced.region, cost: priced.cost, phase }, reads: priced.reads });
       for (const root of roots) used.add(root);
       for (const read of priced.reads) if (!used.has(read)) needed.push(read);
     }
-    const last = (region: PlacedRegion): number => Math.max(...region.roots.map((root) => this.#order.get(root) ?? 0));
-    regions.sort((a, b) => last(a) - last(b));
-    return { regions, stored: used, microseconds };
+    return { regions: this.#inOrder(kernels), stored: used, microseconds };
+  }
+
+  /** What is read is made before; else in the order of the program. A kernel of several roots ends late but may be needed early. */
+  #inOrder(kernels: readonly { readonly placed: PlacedRegion; readonly reads: readonly string[] }[]): PlacedRegion[] {
+    const last = (placed: PlacedRegion): number => Math.max(...placed.roots.map((root) => this.#order.get(root) ?? 0));
+    const sorted = [...kernels].sort((a, b) => last(a.placed) - last(b.placed));
+    const makerOf = new Map(sorted.flatMap((kernel) => kernel.placed.roots.map((root) => [root, kernel] as const)));
+    const done = new Set<PlacedRegion>();
+    const visit = (kernel: (typeof sorted)[number]): void => {
+      if (done.has(kernel.placed)) return;
+      done.add(kernel.placed);
+      for (const read of kernel.reads) {
+        const maker = makerOf.get(read);
+        if (maker) visit(maker);
+      }
+      ordered.push(kernel.placed);
+    };
+    const ordered: PlacedRegion[] = [];
+    for (const kernel of sorted) visit(kernel);
+    return ordered;
   }
 
   definition(name: string): Definition | undefined {

@@ -8,11 +8,12 @@ import { elementwiseOps } from "./elementwise.ts";
 import { indexingOps } from "./indexing.ts";
 import { leafOps } from "./leaf.ts";
 import { movementOps } from "./movement.ts";
+import { paddingOps } from "./padding.ts";
 import { reductionOps } from "./reduction.ts";
 import { runningOps } from "./running.ts";
 
 export const operations: ReadonlyMap<string, Op> = new Map(
-  [...leafOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...indexingOps].map((op) => [op.name, op]),
+  [...leafOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...paddingOps, ...indexingOps].map((op) => [op.name, op]),
 );
 
 export function operation(name: string): Op {

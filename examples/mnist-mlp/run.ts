@@ -1,11 +1,13 @@
 /**
  * The whole road on real data: builds mnist-mlp.nf with the command line, runs the generated module over MNIST digits on
  * every backend of this machine, checks each against the float64 reference, and draws the result. Run by `npm start`.
+ * `--digits N` takes fewer digits, `--out DIR` another folder than out/mnist-mlp.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { type Artifact, type Device, RuntimeError, type Tensor } from "normfuse/runtime";
 import { openGpuJs } from "normfuse/runtime/devices/gpujs";
 import { openWebGpu, provideNavigatorGpu } from "normfuse/runtime/devices/webgpu-node";
@@ -15,11 +17,12 @@ import { page } from "./page.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
-const out = join(root, "out/mnist-mlp");
+const { values: given } = parseArgs({ options: { digits: { type: "string", default: "1000" }, out: { type: "string", default: join(root, "out/mnist-mlp") } } });
+const { out } = given;
 const source = relative(process.cwd(), join(here, "mnist-mlp.nf"));
 
 /** Digits compared on the fast backends; a slow one gets fewer and the table says so. */
-const digitCount = 1000;
+const digitCount = Number(given.digits);
 const batch = 125;
 /** The contract: largest error relative to the rms of the output (spec/numerics.md). */
 const limit = 1e-5;
@@ -84,6 +87,11 @@ async function runOn(backend: string, device: Device, module: Module, parameters
 }
 
 async function main(): Promise<number> {
+  // The page shows ten.
+  if (!Number.isInteger(digitCount) || digitCount < 10) {
+    say(`--digits got '${given.digits}': a whole number from 10`);
+    return 1;
+  }
   say(`$ normfuse build ${source} --target wgsl,gpujs,reference --out ${relative(process.cwd(), out)}`);
   const built = normfuse("build", source, "--target", "wgsl,gpujs,reference", "--out", out).split("\n").map((line) => line.replace("wrote ", ""));
   const picture = join(out, "mnist-mlp.svg");
@@ -96,14 +104,14 @@ async function main(): Promise<number> {
   const start = performance.now();
   const reference = await module.reference();
   const expected = Float64Array.from(reference.run({ x: { dtype: "f32", shape: [digitCount, pixels], data: digits.images } }, parameters).output.data);
-  const referenceMilliseconds = (performance.now() - start) / (digitCount / batch);
+  const referenceMilliseconds = (performance.now() - start) / Math.ceil(digitCount / batch);
   const rows: Row[] = [{ backend: "reference (float64, unfused JavaScript)", dispatches: 0, median: referenceMilliseconds, error: 0, digits: digitCount, agreeing: digitCount }];
   const gpujs = await import("gpu.js");
   const backends: readonly { readonly name: string; readonly digits: number; open(): Promise<Device> }[] = [
     { name: "WGSL", digits: digitCount, open: () => openWebGpu() },
     { name: "GPU.js webasm", digits: digitCount, open: async () => openGpuJs(gpujs, { mode: "webasm" }) },
     { name: "GPU.js cpu", digits: digitCount, open: async () => openGpuJs(gpujs, { mode: "cpu" }) },
-    { name: "GPU.js webgpu", digits: batch, open: async () => provideNavigatorGpu().then(() => openGpuJs(gpujs, { mode: "webgpu" })) },
+    { name: "GPU.js webgpu", digits: Math.min(batch, digitCount), open: async () => provideNavigatorGpu().then(() => openGpuJs(gpujs, { mode: "webgpu" })) },
   ];
   const missing: string[] = [];
   for (const backend of backends) {

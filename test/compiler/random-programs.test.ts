@@ -4,8 +4,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { printModule } from "../../compiler/ir/print.ts";
-import { faultsOf } from "../support/check-program.ts";
+import { compileFunction } from "../../compiler/compile.ts";
+import { faultsOf, settings } from "../support/check-program.ts";
 import { randomProgram } from "../support/random-programs.ts";
+import { validateWgsl } from "../support/validate-wgsl.ts";
 
 const count = Number(process.env["FUSE_COUNT"] ?? 200);
 const firstSeed = Number(process.env["FUSE_SEED"] ?? 0);
@@ -26,4 +28,17 @@ describe("random programs", () => {
         expect(faults, `seed ${seed}\n${printModule({ functions: [fn] })}`).toEqual([]);
       }
     });
+
+  it("are accepted by Tint and by a JavaScript parser as printed", { timeout: 120_000 }, async () => {
+    const codes = new Map<string, string>();
+    for (let seed = firstSeed; seed < firstSeed + count / 5; seed++)
+      for (const { title, target, options } of settings)
+        for (const kernel of compileFunction(randomProgram(seed).fn, target, options).artifact.kernels) codes.set(kernel.code, `seed ${seed}, ${title}, ${kernel.kind}`);
+    expect(codes.size).toBeGreaterThan(count / 5);
+    const faults: string[] = [];
+    for (const [code, title] of codes)
+      if (title.endsWith("wgsl")) faults.push(...(await validateWgsl(code)).map((message) => `${title}: ${message}`));
+      else expect(() => new Function(`return ${code}`), title).not.toThrow();
+    expect(faults).toEqual([]);
+  });
 });

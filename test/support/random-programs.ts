@@ -59,7 +59,7 @@ class Generator {
       const made = this.#step(this.#recent());
       if (made && this.#count(made.type.shape) <= largest && !this.#values.includes(made)) this.#values.push(made);
     }
-    const results = new Set([this.#values.at(-1), ...(this.#chance(4) ? [this.#pick(this.#values)] : [])].filter((node) => node !== undefined));
+    const results = new Set([this.#values.at(-1), ...(this.#chance(2) ? [this.#pick(this.#values)] : []), ...(this.#chance(3) ? [this.#pick(this.#values)] : [])].filter((node) => node !== undefined));
     const fn: TensorFunction = {
       name: "Random", doc: "", extents: Object.keys(this.#bindings), inputs: this.#inputs, parameters: this.#parameters,
       outputs: [...results].map((node, i) => ({ name: `y${i}`, node })),

@@ -67,7 +67,7 @@ export function forbiddenSyntax(source: Source): string[] {
     else if (ts.isExportAssignment(node)) report(node, "default export");
     else if (ts.canHaveModifiers(node) && ts.getModifiers(node)?.some((modifier) => modifier.kind === ts.SyntaxKind.DefaultKeyword)) report(node, "default export");
     else if (ts.isExportDeclaration(node) && !node.exportClause) report(node, "export *");
-    else if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier) && /^\.(?!.*\.(?:ts|mjs|json)$)/.test(node.moduleSpecifier.text)) report(node, "import without its ending");
+    else if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier) && /^\.(?!.*\.(?:ts|mjs|json|nf)$)/.test(node.moduleSpecifier.text)) report(node, "import without its ending");
   });
   for (const match of source.text.matchAll(/\/[/*]+\s*@ts-(?:ignore|expect-error|nocheck)/g)) report(match.index, "type check switched off");
   for (const match of source.text.matchAll(/(?:\/\/|^\s*\/?\*).*?\b(?:TODO|FIXME|XXX|HACK)\b/gm)) report(match.index, "note to self");

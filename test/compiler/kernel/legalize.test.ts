@@ -15,7 +15,7 @@ const count = hard.length;
 const functions: readonly string[] = [
   "max(v, w)", "min(v, w)", "max(v, 0.0)", "max(0.0, v)", "min(v, 5.0)", "max(exp(v), w) * 2.0", "exp(v)", "exp2(v)", "log(v)", "log2(v)", "sign(v)", "round(v)", "trunc(v)",
   "floor(v)", "ceil(v)", "pow(v, 0.0)", "pow(v, 1.0)", "pow(v, 2.0)", "pow(v, 3.0)", "pow(v, 4.0)", "pow(v, -1.0)", "pow(v, w)", "pow(v, 0.5)", "sqrt(v)", "inverse_sqrt(v)", "abs(v)", "neg(v)",
-  "fma(v, w, 1.0)", "v / w", "inf - v", "select(v < 0.0, nan, v)", "-inf", "nan + v", "max(nan, v)", "f32(v < w)", "f32(bool(v) && v == w)",
+  "fma(v, w, 1.0)", "v / w", "inf - v", "select(v < 0.0, nan, v)", "-inf", "nan + v", "max(nan, v)", "f32(is_nan(v))", "f32(is_inf(v))", "f32(v < w)", "f32(bool(v) && v == w)",
 ];
 
 function kernels(expression: string) {

@@ -7,9 +7,11 @@ import type { Attribute, Attributes, TensorNode } from "../../../compiler/ir/nod
 import { printType } from "../../../compiler/ir/types.ts";
 import { applyOp } from "../../../compiler/ops/build.ts";
 import type { Op, ReferenceTensor } from "../../../compiler/ops/define.ts";
+import { emitReference } from "../../../compiler/reference/emit-javascript.ts";
+import { concreteShape, evaluate } from "../../../compiler/reference/evaluate.ts";
 import { operation, operations } from "../../../compiler/ops/index.ts";
 import { applied, evaluateLowering } from "../../support/evaluate-fold.ts";
-import { extents, typeOf } from "../../support/tensor-function.ts";
+import { extents, tensorFunction, typeOf } from "../../support/tensor-function.ts";
 import { within } from "../../support/tolerance.ts";
 
 const extent = (text: string): Attribute => parseExtent(text);
@@ -50,6 +52,34 @@ const accepted: readonly Case[] = [
   { op: "cast", types: ["i32[B, 3]"], attributes: { dtype: "u32" }, result: "u32[B, 3]" },
   { op: "cast", types: ["f32[B, 3]"], attributes: { dtype: "bool" }, result: "bool[B, 3]" },
   { op: "cast", types: ["bool[B]"], attributes: { dtype: "f32" }, result: "f32[B]" },
+  { op: "flip", types: ["f32[B, 3]"], result: "f32[B, 3]" },
+  { op: "flip", types: ["i32[B, 3, N]"], attributes: { axis: [-1, 0] }, result: "i32[B, 3, N]" },
+  { op: "tile", types: ["f32[B, 3]"], attributes: { repeats: [1, 2] }, result: "f32[B, 6]" },
+  { op: "concat", types: ["f32[B, 3]", "f32[B, 1]", "f32[B, N]"], attributes: { axis: -1 }, result: "f32[B, N + 4]" },
+  { op: "concat", types: ["i32[B]", "i32[3]"], attributes: { axis: 0 }, result: "i32[B + 3]" },
+  { op: "pad", types: ["f32[B, 3]"], attributes: { before: [1, 0], after: [0, 2], value: -7 }, result: "f32[B + 1, 5]" },
+  { op: "pad_edge", types: ["f32[3, N]"], attributes: { before: [2, 0], after: [1, 0] }, result: "f32[6, N]" },
+  { op: "pad_reflect", types: ["f32[3, B]"], attributes: { before: [2, 3], after: [1, 2] }, result: "f32[6, B + 5]" },
+  { op: "pad_reflect", types: ["f32[1]"], attributes: { before: [1], after: [2] }, result: "f32[4]" },
+  { op: "pad_symmetric", types: ["f32[3, B]"], attributes: { before: [2, 5], after: [3, 0] }, result: "f32[8, B + 5]" },
+  { op: "pad_wrap", types: ["f32[3, B]"], attributes: { before: [2, 5], after: [4, 1] }, result: "f32[9, B + 6]" },
+  { op: "gather", types: ["f32[B, 5]", "i32[3, N]"], attributes: { axis: 1 }, result: "f32[B, 3, N]" },
+  { op: "gather", types: ["f32[B, 5]", "i32"], attributes: { axis: 0 }, result: "f32[5]" },
+  { op: "take_along", types: ["f32[3, 5]", "i32[3, N]"], attributes: { axis: -1 }, result: "f32[3, N]" },
+  { op: "one_hot", types: ["i32[B, 3]"], attributes: { depth: extent("N") }, result: "f32[B, 3, N]" },
+  { op: "iota", types: [], attributes: { count: extent("N") }, result: "i32[N]" },
+  { op: "position", types: ["f32[B, 3]"], result: "i32[B, 3]" },
+  { op: "position", types: ["f32[B, 3]"], attributes: { axis: 0 }, result: "i32[B, 3]" },
+  { op: "cumsum", types: ["f32[B, 5]"], attributes: { axis: 1 }, result: "f32[B, 5]" },
+  { op: "cumsum", types: ["f32[5, B]"], attributes: { axis: 0, exclusive: true, reverse: true }, result: "f32[5, B]" },
+  { op: "cumprod", types: ["f32[B, 5]"], attributes: { axis: -1, reverse: true }, result: "f32[B, 5]" },
+  { op: "sum_pool", types: ["f32[B, 5]"], attributes: { window: extents("3"), before: [1], after: [1] }, result: "f32[B, 5]" },
+  { op: "max_pool", types: ["f32[B, 5, 6]"], attributes: { window: extents("2", "3"), stride: [2, 1], dilation: [1, 2] }, result: "f32[B, 2, 2]" },
+  { op: "max_pool", types: ["f32[5]"], attributes: { window: extents("3"), before: [2], after: [1], stride: [2] }, result: "f32[3]" },
+  { op: "conv", types: ["f32[B, 2, 5]", "f32[3, 2, 2]"], result: "f32[B, 3, 4]" },
+  { op: "conv", types: ["f32[B, 4, 5, 4]", "f32[6, 2, 3, 2]"], attributes: { groups: 2, stride: [2, 1], dilation: [1, 2], before: [1, 0], after: [1, 1] }, result: "f32[B, 6, 3, 3]" },
+  { op: "conv_transpose", types: ["f32[B, 2, 3]", "f32[2, 3, 3]"], attributes: { stride: [2], before: [1], after: [1], extra: [1] }, result: "f32[B, 3, 6]" },
+  { op: "conv_transpose", types: ["f32[1, 4, 2, 3]", "f32[4, 2, 2, 2]"], attributes: { groups: 2, dilation: [2, 1] }, result: "f32[1, 4, 4, 4]" },
 ];
 
 interface Refusal extends Omit<Case, "result"> {
@@ -80,6 +110,44 @@ const refused: readonly Refusal[] = [
   { op: "slice", types: ["f32[B, 6]"], attributes: { axis: 1, start: extent("2"), stop: extent("7") }, constraint: "C1", says: "2:7:1" },
   { op: "slice", types: ["f32[B, 6]"], attributes: { axis: 1, start: extent("4"), stop: extent("3") }, constraint: "C1", says: "4:3:1" },
   { op: "slice", types: ["f32[B, 6]"], attributes: { axis: 1, start: extent("0"), stop: extent("3"), step: 0 }, constraint: "C1", says: "0:3:0" },
+  { op: "flip", types: ["f32[3]"], attributes: { axis: 1 }, constraint: "C2", says: "axis 1" },
+  { op: "tile", types: ["f32[B, 3]"], attributes: { repeats: [2] }, constraint: "C1", says: "[2]" },
+  { op: "tile", types: ["f32[B]"], attributes: { repeats: [0] }, constraint: "C1", says: "f32[B]" },
+  { op: "concat", types: ["f32[3]", "i32[3]"], attributes: { axis: 0 }, constraint: "C1", says: "i32[3]" },
+  { op: "concat", types: ["f32[3]", "f32[3, 1]"], attributes: { axis: 0 }, constraint: "C1", says: "f32[3, 1]" },
+  { op: "concat", types: ["f32[3]", "f32[3]"], attributes: { axis: 1 }, constraint: "C2", says: "axis 1" },
+  { op: "concat", types: ["f32[B, 3]", "f32[N, 3]"], attributes: { axis: 1 }, constraint: "C3", says: "axis 0" },
+  ...["pad", "pad_edge", "pad_reflect", "pad_symmetric", "pad_wrap"].flatMap((op): Refusal[] => [
+    { op, types: ["f32[B, 3]"], attributes: { before: [1], after: [1] }, constraint: "C1", says: "f32[B, 3]" },
+    { op, types: ["f32[3]"], attributes: { before: [-1], after: [1] }, constraint: "C1", says: "[-1]" },
+  ]),
+  { op: "gather", types: ["f32[3]", "f32[2]"], attributes: { axis: 0 }, constraint: "C1", says: "f32[2]" },
+  { op: "gather", types: ["f32[3]", "i32[2]"], attributes: { axis: 1 }, constraint: "C2", says: "axis 1" },
+  { op: "take_along", types: ["f32[3]", "u32[2]"], attributes: { axis: 0 }, constraint: "C1", says: "u32[2]" },
+  { op: "take_along", types: ["f32[3]", "i32[2]"], attributes: { axis: -2 }, constraint: "C2", says: "axis -2" },
+  { op: "take_along", types: ["f32[3, 4]", "i32[4, 2]"], attributes: { axis: 1 }, constraint: "C3", says: "i32[4, 2]" },
+  { op: "take_along", types: ["f32[3, 4]", "i32[4]"], attributes: { axis: 1 }, constraint: "C3", says: "i32[4]" },
+  { op: "one_hot", types: ["f32[3]"], attributes: { depth: extent("4") }, constraint: "C1", says: "f32[3]" },
+  { op: "position", types: ["f32[3]"], attributes: { axis: 1 }, constraint: "C2", says: "axis 1" },
+  ...["cumsum", "cumprod"].flatMap((op): Refusal[] => [
+    { op, types: ["i32[3]"], attributes: { axis: 0 }, constraint: "C1", says: "i32[3]" },
+    { op, types: ["f32[3]"], attributes: { axis: 1 }, constraint: "C2", says: "axis 1" },
+  ]),
+  ...["sum_pool", "max_pool"].flatMap((op): Refusal[] => [
+    { op, types: ["i32[3]"], attributes: { window: extents("2") }, constraint: "C1", says: "i32[3]" },
+    { op, types: ["f32[3]"], attributes: { window: extents("2", "2") }, constraint: "C1", says: "2 axes" },
+    { op, types: ["f32[3]"], attributes: { window: extents("2"), stride: [1, 1] }, constraint: "C2", says: "1 numbers" },
+    { op, types: ["f32[3]"], attributes: { window: extents("4") }, constraint: "C3", says: "[4]" },
+  ]),
+  { op: "conv", types: ["f32[1, 2, 5]", "f32[3, 2, 2, 2]"], constraint: "C1", says: "f32[3, 2, 2, 2]" },
+  { op: "conv", types: ["f32[1, 2, 5]", "f32[3, 2, 2]"], attributes: { dilation: [0] }, constraint: "C2", says: "1 numbers" },
+  { op: "conv", types: ["f32[1, 2, 5]", "f32[3, 3, 2]"], constraint: "C3", says: "1 groups" },
+  { op: "conv", types: ["f32[1, 4, 5]", "f32[3, 2, 2]"], attributes: { groups: 2 }, constraint: "C3", says: "2 groups" },
+  { op: "conv", types: ["f32[1, 2, 5]", "f32[3, 2, 6]"], constraint: "C4", says: "does not fit" },
+  { op: "conv_transpose", types: ["f32[1, 2, 5]", "i32[2, 3, 2]"], constraint: "C1", says: "i32[2, 3, 2]" },
+  { op: "conv_transpose", types: ["f32[1, 2, 5]", "f32[2, 3, 2]"], attributes: { before: [1, 1] }, constraint: "C2", says: "1 numbers" },
+  { op: "conv_transpose", types: ["f32[1, 2, 5]", "f32[3, 3, 2]"], constraint: "C3", says: "channels" },
+  { op: "conv_transpose", types: ["f32[1, 2, 1]", "f32[2, 3, 2]"], attributes: { before: [1], after: [1] }, constraint: "C4", says: "nothing is left" },
 ];
 
 const label = ({ op, types, attributes }: Omit<Case, "result">): string => `${op}(${types.join(", ")})${attributes ? ` ${JSON.stringify(attributes, (key, value: unknown) => (key === "terms" ? undefined : value))}` : ""}`;
@@ -93,7 +161,7 @@ const bindings = { B: 2, N: 4 };
 
 function operand(type: string, seed: number): ReferenceTensor {
   const { dtype, shape } = typeOf(type);
-  const lengths = shape.map(({ key }) => Number(key.replace("2*N", "8").replace("N", "4").replace("B", "2")));
+  const lengths = concreteShape(shape, bindings);
   const values = Float64Array.from({ length: lengths.reduce((a, b) => a * b, 1) }, (_, i) => Math.fround(3.7 * Math.sin(seed + i * 1.7)));
   const data = dtype === "bool" ? values.map((value) => (value > 0 ? 1 : 0)) : dtype === "f32" ? values : dtype === "u32" ? values.map((value) => Math.floor(Math.abs(value))) : values.map(Math.round);
   return { dtype, shape: lengths, data };
@@ -135,7 +203,7 @@ describe("lowering", () => {
     const op = operation(one.op);
     const operands = one.types.map((type, i) => operand(type, i + 1));
     const node = applied(op, one.types.map(typeOf), one.attributes ?? {});
-    const shape = operand(printType(node.type).replace(/B\*N/, "8"), 0).shape;
+    const shape = concreteShape(node.type.shape, bindings);
     const expected = op.evaluate(operands, bound(node), shape, node.type.dtype);
     expect(expected.shape).toEqual(shape);
     const actual = evaluateLowering(op, node, operands, bindings);
@@ -145,6 +213,24 @@ describe("lowering", () => {
     const size = operands.reduce((most, { data }) => Math.max(most, ...data.map(Math.abs)), 1);
     const tolerance = node.type.dtype === "f32" ? { ulp: op.tolerance.ulp, absolute: op.tolerance.ulp === 0 ? 0 : folded * size ** 2 * 2 ** -23 } : { ulp: 0 };
     expect(actual.filter((value, i) => !within(value, expected.data[i] ?? Number.NaN, tolerance))).toEqual([]);
+  });
+});
+
+interface Emitted {
+  run(inputs: Readonly<Record<string, ReferenceTensor>>, parameters: Readonly<Record<string, ReferenceTensor>>): Record<string, ReferenceTensor>;
+}
+
+describe("JavaScript", () => {
+  it.each(accepted.map((one) => [label(one), one] as const))("has the bits of the reference: %s", async (_, one) => {
+    const inputs = Object.fromEntries(one.types.map((type, i) => [`x${i}`, type]));
+    // Extents come from input shapes: a further input has both.
+    const fn = tensorFunction({ extents: ["B", "N"], inputs: { ...inputs, shapes: "f32[B, N]" } }, ({ op, input }) => ({ y: op(one.op, one.types.map((_type, i) => input(`x${i}`)), one.attributes ?? {}) }));
+    const values = Object.fromEntries([...one.types.map((type, i) => [`x${i}`, operand(type, i + 1)] as const), ["shapes", operand("f32[B, N]", 9)]]);
+    const module = (await import(`data:text/javascript;base64,${Buffer.from(emitReference(fn)).toString("base64")}`)) as Emitted;
+    const { y } = module.run(values, {});
+    const expected = evaluate(fn, bindings, values, {}).y;
+    expect(y?.shape).toEqual(expected?.shape);
+    expect([...(y?.data ?? [])]).toEqual([...(expected?.data ?? [])]);
   });
 });
 

@@ -98,7 +98,7 @@ describe("expectKernels", { timeout: 60_000 }, () => {
   it("says what is there when a file or a model is not", async () => {
     expect((await failure(expectKernels(path.join(folder, "nowhere.nf"), { device }))).message).toMatch(/nowhere\.nf does not exist/);
     expect((await failure(expectKernels(folder, { device }))).message).toMatch(/is no file/);
-    expect((await failure(expectKernels(net, { device, models: ["Smal"] }))).message).toMatch(/net\.nf has no model 'Smal'; it has Small, Soft/);
+    expect((await failure(expectKernels(net, { device, models: ["Smal"] }))).message).toMatch(/net\.nf has no model 'Smal'; it has Small, Scaled/);
     expect((await failure(expectKernels(empty, { device }))).message).toMatch(/empty\.nf has no model/);
   });
 });

@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import ts from "typescript";
 import { afterAll, describe, expect, it } from "vitest";
 import { emitModule } from "../../../../compiler/backends/module/emit.ts";
 import type { Artifact } from "../../../../runtime/artifact.ts";
-import { bundle, repository } from "../../../support/bundle.ts";
+import { bundle } from "../../../support/bundle.ts";
 import { gpuJsSample, wgslSample } from "../../../support/sample-artifacts.ts";
+import { typeErrors } from "../../../support/type-check.ts";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "emit-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -14,27 +14,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const referenceText = "export function run(inputs, parameters) { return { y: inputs.x }; }\n";
 const both = emitModule({ artifacts: [wgslSample, gpuJsSample], docs: { x: "One row a sample.", "norm.gain": "ends the comment? */" }, reference: referenceText, source: "norm.nf" });
 const text = (name: string, files = both): string => files.find((file) => file.path === name)?.text ?? "";
-
-/** Errors of tsc --strict on the module and a file that uses it. */
-function typeErrors(files: readonly { path: string; text: string }[], use: string): string[] {
-  for (const file of [...files, { path: "use.ts", text: use }]) if (!file.path.includes("/")) writeFileSync(path.join(folder, file.path), file.text);
-  const program = ts.createProgram([path.join(folder, "use.ts")], {
-    strict: true,
-    noEmit: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    verbatimModuleSyntax: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    types: [],
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-    target: ts.ScriptTarget.ES2022,
-    lib: ["lib.es2023.d.ts", "lib.dom.d.ts"],
-    paths: { "normfuse/runtime": [path.join(repository, "runtime/index.ts")] },
-  });
-  return ts.getPreEmitDiagnostics(program).map(({ messageText, file }) => `${path.basename(file?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
-}
 
 describe("emitModule", () => {
   it("gives the module, the reference and one file for each kernel", () => {
@@ -75,9 +54,9 @@ export async function main(device: Device): Promise<Float32Array> {
   return dispatches + milliseconds > normLinear.kernels.length + normLinearGpujs.kernels.length ? outputs.y.data : new Float32Array(0);
 }
 `;
-    expect(typeErrors(both, use("{ x: new Float32Array(6) }"))).toEqual([]);
-    expect(typeErrors(both, use("{ x: new Int32Array(6) }"))).toEqual([expect.stringMatching(/^use\.ts: .*Int32Array/)]);
-    expect(typeErrors(both, use("{ z: new Float32Array(6) }")).length).toBeGreaterThan(0);
+    expect(typeErrors(folder, both, use("{ x: new Float32Array(6) }"))).toEqual([]);
+    expect(typeErrors(folder, both, use("{ x: new Int32Array(6) }"))).toEqual([expect.stringMatching(/^use\.ts: .*Int32Array/)]);
+    expect(typeErrors(folder, both, use("{ z: new Float32Array(6) }")).length).toBeGreaterThan(0);
   });
 
   it("type-checks hard names and a model without inputs or parameters", { timeout: 60_000 }, () => {
@@ -92,7 +71,7 @@ export async function main(device: Device): Promise<Float32Array> {
     };
     const files = emitModule({ artifacts: [odd] });
     const use = 'import { load, loadModel, type Load } from "./load.ts";\nexport const all: [typeof load, number, Load | undefined] = [load, loadModel.kernels.length, undefined];\n';
-    expect(typeErrors(files, use)).toEqual([]);
+    expect(typeErrors(folder, files, use)).toEqual([]);
   });
 
   it("holds the very artifacts, and bundles with nothing of the compiler", async () => {
