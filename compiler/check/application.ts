@@ -214,7 +214,7 @@ class Call {
       }
     }
     if (failed) return errorValue;
-    const clash = solve(matches, this.#signature.names, this.#solution);
+    const clash = solve(matches, this.#signature.names, this.#solution, this.#caller.session.notes.divisions);
     if (clash) return this.#reportClash(clash, bound);
     for (const scalar of scalars) if (!this.#placeScalar(scalar.parameter.name, scalar.pattern, scalar.node, scalar.given.span)) return errorValue;
     return this.#allSolved() ? this.#expand() : errorValue;

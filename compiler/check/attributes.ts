@@ -6,6 +6,7 @@ import type { Attribute } from "../ir/node.ts";
 import { dtypes } from "../ir/types.ts";
 import type { AttributeKind } from "../ops/define.ts";
 import type { Span } from "../source/source-file.ts";
+import { openExtents } from "./assumptions.ts";
 import { evaluateExtent } from "./extents.ts";
 import type { CompileTimeType } from "./pattern.ts";
 import { fail, type Frame, type Given } from "./session.ts";
@@ -49,7 +50,7 @@ function plainAttribute(frame: Frame, kind: "integer" | "axes" | "integers" | "n
   if (!value || value.kind === "error") return undefined;
   const data = kind === "boolean" ? (value.kind === "boolean" ? value.value : undefined) : kind === "number" || kind === "integer" ? numberOf(value) : listOf(value);
   const whole = data !== undefined && (kind === "number" || kind === "boolean" || (typeof data === "object" ? data : [data]).every((item) => Number.isInteger(item)));
-  return whole ? data : refuse(frame, name, wanted[kind], given.span);
+  return whole ? data : needsNumber(frame, name, wanted[kind], value, given.span);
 }
 
 function numberOf(value: Value): number | undefined {
@@ -84,6 +85,13 @@ function extentsOf(frame: Frame, name: string, given: Given): readonly Extent[] 
   return extents;
 }
 
+/** Refuses a value that has no number; where only extents are to blame, the body may be right once they have one. */
+export function needsNumber(frame: Frame, name: string, what: string, value: Value, span: Span): undefined {
+  const open = openExtents(value);
+  for (const extent of open) frame.session.notes.numbers.add(extent);
+  fail(frame, catalog.notCompileTime, span, [name, what], open.length === 0 ? {} : { hint: `give ${open.join(" and ")} a number: in brackets, or for an extent of a model with --bind ${open[0]}=4` });
+}
+
 function refuse(frame: Frame, name: string, what: string, span: Span): undefined {
   fail(frame, catalog.notCompileTime, span, [name, what]);
   return undefined;
@@ -107,7 +115,7 @@ export function compileTimeValue(frame: Frame, type: CompileTimeType, name: stri
         return type satisfies never;
     }
   })();
-  return fits ? value : refuse(frame, name, compileTimeKinds[type], span);
+  return fits ? value : needsNumber(frame, name, compileTimeKinds[type], value, span);
 }
 
 /** Text of a compile-time value that tells any two apart; key of the call memo. */

@@ -4,11 +4,12 @@
  */
 import { catalog, diagnose } from "../diagnostics/catalog.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { type Extent, extentNames, multiplyExtents, symbolExtent } from "../ir/extent.ts";
+import { type Extent, symbolExtent } from "../ir/extent.ts";
 import { Graph } from "../ir/graph.ts";
 import type { TensorFunction, TensorModule } from "../ir/node.ts";
 import type { SourceFile, Span } from "../source/source-file.ts";
 import type { FunctionDeclaration } from "../syntax/tree.ts";
+import { type Assumed, assumptions, newNotes } from "./assumptions.ts";
 import { apply, bindLocals, signatureOf } from "./application.ts";
 import { runBody } from "./body.ts";
 import { evaluate } from "./expression.ts";
@@ -17,7 +18,7 @@ import { checkModel } from "./model.ts";
 import { libraryNames, type Module, ModuleLoader, type Resolve } from "./modules.ts";
 import type { CompileTimeType, Signature } from "./pattern.ts";
 import { constantValue } from "./scope.ts";
-import { type Division, type Frame, originOf, type Session } from "./session.ts";
+import { type Frame, originOf, type Session } from "./session.ts";
 import { instantiate, type Solution } from "./unify-shapes.ts";
 import { type FunctionValue, tensorValue, type Value } from "./values.ts";
 
@@ -58,7 +59,7 @@ class Checker {
       statuses: new Map(),
       active: [],
       constants: new Map(),
-      divisions: [],
+      notes: newNotes(),
       counters: { depth: 0, expansions: 0 },
     };
   }
@@ -136,27 +137,33 @@ class Checker {
       return model !== undefined;
     }
     const plain = new Map(signature.names.map((name) => [name, symbolExtent(name)] as const));
-    // A check may begin within another one, whose divisions are kept apart.
-    const outer = session.divisions.splice(0);
-    let found = this.#checkBody(fn, signature, plain);
-    if (hasErrors(found)) {
-      // A quotient such as D/H is written in the belief that it is exact: the body may be right for all D that are multiples.
-      const exact = assumeExact(plain, session.divisions);
-      const again = exact && this.#checkBody(fn, signature, exact);
-      if (again && !hasErrors(again)) found = again;
+    // A check may begin within another one, which keeps its own notes.
+    const outer = session.notes;
+    let assumed: Assumed = { extents: plain, otherwise: false };
+    const walk = (): readonly Diagnostic[] => {
+      session.notes = newNotes();
+      return this.#checkBody(fn, signature, assumed);
+    };
+    let found = walk();
+    for (const assume of assumptions) {
+      if (!hasErrors(found)) break;
+      const next = assume(assumed, session.notes);
+      if (!next) continue;
+      assumed = next;
+      found = walk();
     }
-    session.divisions.splice(0, Number.POSITIVE_INFINITY, ...outer);
+    session.notes = outer;
     session.diagnostics.push(...found);
     return !hasErrors(found) && !this.#tainted.has(declaration);
   }
 
   /** Walks a body with symbolic extents. A body whose value is an error is never free of errors, even if they lie elsewhere. */
-  #checkBody(fn: FunctionValue, signature: Signature, extents: ReadonlyMap<string, Extent>): readonly Diagnostic[] {
+  #checkBody(fn: FunctionValue, signature: Signature, { extents, otherwise }: Assumed): readonly Diagnostic[] {
     const { declaration, module } = fn;
     const session = this.#session;
     const sink: Diagnostic[] = [];
     const hasLead = signature.parameters.some((parameter) => parameter.type?.kind === "tensor" && parameter.type.pattern.lead);
-    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined), sink };
+    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined), sink, otherwise };
     const solution: Solution = { extents: new Map(extents), lead: frame.lead };
     session.active.push(declaration);
     const ready = bindLocals(signature, sampleArguments(signature, solution, frame), solution, frame) && this.#checkDefaults(signature, frame, solution);
@@ -184,24 +191,6 @@ class Checker {
 }
 
 const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some((diagnostic) => diagnostic.severity === "error");
-
-/** The extents under the assumption that every quotient met is exact: `D` in `D/H` becomes `H*D_per_H`. Undefined when that changes nothing. */
-function assumeExact(extents: ReadonlyMap<string, Extent>, divisions: readonly Division[]): ReadonlyMap<string, Extent> | undefined {
-  const assumed = new Map(extents);
-  const done = new Set<string>();
-  for (const { numerator, denominator } of divisions) {
-    const held = extentNames(denominator);
-    const name = extentNames(numerator).find((candidate) => extents.has(candidate) && !held.includes(candidate));
-    const before = name === undefined ? undefined : assumed.get(name);
-    const key = `${name}/${denominator.key}`;
-    if (name === undefined || !before || done.has(key) || done.size > 8) continue;
-    done.add(key);
-    // The rest keeps one name, however many quotients the extent has: D = H * G * rest.
-    const factors = before.key === name ? symbolExtent(`${name}_per_${denominator.key.replace(/\W+/g, "_")}`) : before;
-    assumed.set(name, multiplyExtents(factors, denominator));
-  }
-  return done.size > 0 ? assumed : undefined;
-}
 
 /** A name for the axes behind `...` that the signature does not use. */
 function leadName(signature: Signature): string {

@@ -1,4 +1,5 @@
 /** Evaluates expressions: names, literals, operators, pipes and calls, each to a value in a frame. */
+import { needsNumber } from "./attributes.ts";
 import { catalog } from "../diagnostics/catalog.ts";
 import { nearestHint } from "../diagnostics/nearest-name.ts";
 import type { Span } from "../source/source-file.ts";
@@ -61,9 +62,10 @@ function evaluateOperand(expression: Expression, frame: Frame): Value {
     case "choice": {
       const truth = compileTimeTruth(expression.condition, frame);
       if ("value" in truth) return evaluate(truth.value ? expression.whenTrue : expression.whenFalse, frame);
+      frame.session.notes.undecided ||= truth.kind === "unknown";
       // Not decided yet: both ways must make sense.
       const [whenTrue, whenFalse] = [evaluate(expression.whenTrue, frame), evaluate(expression.whenFalse, frame)];
-      return truth.kind === "error" || whenFalse.kind === "error" ? errorValue : whenTrue;
+      return truth.kind === "error" || whenFalse.kind === "error" ? errorValue : frame.otherwise ? whenFalse : whenTrue;
     }
     case "reserved":
       return notSupported(frame, expression.span, `'${expression.word}'`);
@@ -150,7 +152,8 @@ function repeated(expression: Extract<Expression, { kind: "call" }>, frame: Fram
   if (!extent || body.kind === "error") return errorValue;
   if (body.kind !== "function") return fail(frame, catalog.notCallable, layer.span, [describe(body)]);
   const times = extentValue(extent);
-  if (times === undefined || times < 1 || times > repeatLimit)
+  if (times === undefined) return needsNumber(frame, "the count of 'repeat'", "a whole number", { kind: "extent", extent }, count.span);
+  if (times < 1 || times > repeatLimit)
     return fail(frame, catalog.notCompileTime, count.span, ["the count of 'repeat'", `a whole number from 1 to ${repeatLimit} known at compile time`]);
   return { ...body, times };
 }

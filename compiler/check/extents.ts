@@ -41,7 +41,7 @@ function combine(operator: BinaryOperator, a: Extent, b: Extent, span: Span, fra
     case "/": {
       if (extentValue(b) === 0) return refuse(frame, span, "an extent is divided by 0");
       const quotient = divideExtents(a, b);
-      if (quotient.terms.some((term) => term.atoms.some((atom) => atom.quotient !== undefined))) frame.session.divisions.push({ numerator: a, denominator: b });
+      if (quotient.terms.some((term) => term.atoms.some((atom) => atom.quotient !== undefined))) frame.session.notes.divisions.push({ numerator: a, denominator: b });
       return inRange(quotient, span, frame);
     }
     default:

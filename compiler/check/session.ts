@@ -6,6 +6,7 @@ import type { Extent } from "../ir/extent.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Origin } from "../ir/node.ts";
 import type { Expression, FunctionDeclaration } from "../syntax/tree.ts";
+import type { Notes } from "./assumptions.ts";
 import type { Instance } from "./instance.ts";
 import type { Binding, Module } from "./modules.ts";
 import type { Signature } from "./pattern.ts";
@@ -39,11 +40,6 @@ export interface Walk {
   readonly ensureChecked: (fn: FunctionValue, frame: Frame, span: Span) => "ok" | "failed" | "recursive";
 }
 
-export interface Division {
-  readonly numerator: Extent;
-  readonly denominator: Extent;
-}
-
 export interface Session {
   readonly library: ReadonlyMap<string, Binding>;
   readonly diagnostics: Diagnostic[];
@@ -53,8 +49,8 @@ export interface Session {
   /** Declarations whose bodies are being walked, outermost first. */
   readonly active: FunctionDeclaration[];
   readonly constants: Map<Binding["declaration"], Value | "evaluating">;
-  /** Quotients of extents, as written, that did not divide exactly as symbols. */
-  readonly divisions: Division[];
+  /** What the body under check asks of its extents. */
+  notes: Notes;
   readonly counters: { depth: number; expansions: number };
 }
 
@@ -84,6 +80,8 @@ export interface Frame {
   readonly calls: Map<string, Value>;
   /** The body is checked for its own sake: warnings are wanted. */
   readonly isOwnCheck: boolean;
+  /** An `if` that cannot be decided yet has the value of its other side. */
+  readonly otherwise?: boolean;
 }
 
 /** Reports, and gives the value that silences follow-up errors. */

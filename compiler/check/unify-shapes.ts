@@ -6,6 +6,7 @@ import {
   addExtents, constantExtent, divideExtents, type Extent, extentNames, extentValue, multiplyExtents, sameExtent, substituteExtent, subtractExtents, symbolExtent,
 } from "../ir/extent.ts";
 import type { TensorType } from "../ir/types.ts";
+import type { Division } from "./assumptions.ts";
 import type { Pattern } from "./pattern.ts";
 
 export interface Solution {
@@ -27,9 +28,10 @@ export interface Clash {
 
 /**
  * Solves for `names`. `solution` may hold extents given explicitly; it is extended in place.
+ * `divisions` gets the quotients that would have to be exact for a name to be solved for.
  * Scalars are left out by the caller: they take any shape. Returns the first clash, if any.
  */
-export function solve(matches: readonly Match[], names: readonly string[], solution: Solution): Clash | undefined {
+export function solve(matches: readonly Match[], names: readonly string[], solution: Solution, divisions: Division[] = []): Clash | undefined {
   for (const match of matches) {
     const { pattern, type } = match;
     const rank = type.shape.length;
@@ -51,7 +53,7 @@ export function solve(matches: readonly Match[], names: readonly string[], solut
       const unknown = extentNames(pattern).filter((name) => open.has(name));
       const [name] = unknown;
       if (unknown.length !== 1 || name === undefined) continue;
-      const value = solveFor(name, pattern, actual, solution.extents);
+      const value = solveFor(name, pattern, actual, solution.extents, divisions);
       if (!value) continue;
       solution.extents.set(name, value);
       open.delete(name);
@@ -77,7 +79,7 @@ export function solve(matches: readonly Match[], names: readonly string[], solut
 }
 
 /** Solves a pattern that is linear in `name`: slope * name + rest = actual. A name inside a floor quotient is not solved for. */
-function solveFor(name: string, pattern: Extent, actual: Extent, known: ReadonlyMap<string, Extent>): Extent | undefined {
+function solveFor(name: string, pattern: Extent, actual: Extent, known: ReadonlyMap<string, Extent>, divisions: Division[]): Extent | undefined {
   // A stand-in keeps the callee's name apart from an equal name in the argument's extents.
   const unknown = "?unknown";
   const own = substituteExtent(pattern, new Map([...known, [name, symbolExtent(unknown)]]));
@@ -88,7 +90,9 @@ function solveFor(name: string, pattern: Extent, actual: Extent, known: Readonly
   const linear = addExtents(rest, multiplyExtents(slope, symbolExtent(unknown)));
   if (!sameExtent(linear, own)) return undefined;
   const value = divideExtents(subtractExtents(actual, rest), slope);
-  return sameExtent(at(value), actual) ? value : undefined;
+  if (sameExtent(at(value), actual)) return value;
+  divisions.push({ numerator: subtractExtents(actual, rest), denominator: slope });
+  return undefined;
 }
 
 /** The pattern as a type under a solution; undefined while a name or `...` in it is unknown. */

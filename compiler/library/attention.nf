@@ -18,3 +18,11 @@ fn causal_attention(q: f32[..., T, D], k: f32[..., T, D], v: f32[..., T, E]) -> 
   let seen = position(scores, axis = -1) <= position(scores, axis = -2)
   return softmax(where(seen, scores, -1e30)) @ v
 }
+
+/// The last axis as H heads, which become an axis before the positions: split_heads[8](q).
+fn split_heads[H](x: f32[B, T, H*E]) -> f32[B, H, T, E] =
+  transpose(reshape(x, [B, T, H, E]), [0, 2, 1, 3])
+
+/// The opposite of split_heads: heads side by side in the last axis.
+fn merge_heads(x: f32[B, H, T, E]) -> f32[B, T, H*E] =
+  reshape(transpose(x, [0, 2, 1, 3]), [B, T, H * E])

@@ -121,6 +121,14 @@ fn causal_attention(q: f32[..., T, D], k: f32[..., T, D], v: f32[..., T, E]) -> 
   let seen = position(scores, axis = -1) <= position(scores, axis = -2)
   return softmax(where(seen, scores, -1e30)) @ v
 }
+
+/// The last axis as H heads, which become an axis before the positions: split_heads[8](q).
+fn split_heads[H](x: f32[..., T, H*E]) -> f32[..., H, T, E] =
+  einsum("...the->...hte", reshape(x, [..., T, H, E]))
+
+/// The opposite of split_heads: heads side by side in the last axis.
+fn merge_heads(x: f32[..., H, T, E]) -> f32[..., T, H*E] =
+  reshape(einsum("...hte->...the", x), [..., T, H * E])
 `,
   },
   {
@@ -166,6 +174,45 @@ fn arg_max(x: f32[...], axis: int = -1, keep: flag = false) {
 
 /// Position of the first smallest element along an axis; of the first NaN, if there is one.
 fn arg_min(x: f32[...], axis: int = -1, keep: flag = false) = arg_max(-x, axis, keep)
+`,
+  },
+  {
+    path: "library/images.nf",
+    text: `// Functions of images with the channels first, [batch, channels, height, width], as conv and the pools take them.
+
+/// Batch normalization of each channel in inference, with given statistics. Ioffe and Szegedy (2015), algorithm 2.
+fn image_batch_norm(
+  x: f32[B, C, H, W],
+  running_mean: f32[C],
+  running_variance: f32[C],
+  gain: f32[C] = 1,
+  bias: f32[C] = 0,
+  eps: f32 = 1e-5,
+) -> f32[B, C, H, W] {
+  let scale = gain * rsqrt(running_variance + eps)
+  let shift = bias - running_mean * scale
+  return x * reshape(scale, [C, 1, 1]) + reshape(shift, [C, 1, 1])
+}
+
+/// Groups of M neighbouring channels of each image, over positions and channels. The number of groups is given:
+/// image_group_norm[8](x). Wu and He (2018), Group normalization.
+fn image_group_norm[G](
+  x: f32[B, G*M, H, W],
+  gain: f32[G*M] = 1,
+  bias: f32[G*M] = 0,
+  eps: f32 = 1e-5,
+) -> f32[B, G*M, H, W] {
+  let groups = reshape(x, [B, G, M, H, W])
+  let d = groups - mean(groups, axis = [2, 3, 4], keep = true)
+  let y = d * rsqrt(mean(d * d, axis = [2, 3, 4], keep = true) + eps)
+  return y * reshape(gain, [G, M, 1, 1]) + reshape(bias, [G, M, 1, 1])
+}
+
+/// Each pixel becomes a square of \`factor\` x \`factor\` equal ones.
+fn up_sample(x: f32[B, C, H, W], factor: int) = reshape(
+  broadcast_to(reshape(x, [B, C, H, 1, W, 1]), [B, C, H, factor, W, factor]),
+  [B, C, H * factor, W * factor],
+)
 `,
   },
   {

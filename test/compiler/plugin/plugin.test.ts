@@ -163,20 +163,21 @@ describe("mistakes", { timeout: 60_000 }, () => {
 });
 
 describe("watching", { timeout: 60_000 }, () => {
-  it("builds again when an imported file changes, through other files too, and after a mistake in one", async () => {
-    const root = project({ "part.nf": deepPart, "deep/more.nf": "fn twice(x: f32[..., N]) -> f32[..., N] = x * 2\n" });
+  it("builds again when a file changes that is imported through another one, and after a mistake in it", async () => {
+    const more = "fn twice(x: f32[..., N]) -> f32[..., N] = x * 2\n";
+    const root = project({ "part.nf": deepPart, "deep/more.nf": more });
+    const file = path.join(root, "deep/more.nf");
     const watch = await watchWithVite(root);
+    /** One change may be seen as several, each with a build of its own. */
+    const until = async (part: string): Promise<void> => {
+      while (!(await watch.next()).includes(part));
+    };
     try {
-      expect(await watch.next()).toBe("built");
-      const changed = watch.next();
-      writeFileSync(path.join(root, "deep/more.nf"), "fn twice(x: f32[..., N]) -> f32[..., N] = x + x\n");
-      expect(await changed).toBe("built");
-      const broken = watch.next();
-      writeFileSync(path.join(root, "part.nf"), brokenPart);
-      expect(await broken).toContain(`${path.join(root, "part.nf")}:2:49`);
-      const mended = watch.next();
-      writeFileSync(path.join(root, "part.nf"), part);
-      expect(await mended).toBe("built");
+      await until("built");
+      writeFileSync(file, more.replace("* 2", "* two"));
+      await until(`${file}:1:47`);
+      writeFileSync(file, more);
+      await until("built");
     } finally {
       await watch.close();
     }
