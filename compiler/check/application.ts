@@ -287,7 +287,7 @@ class Call {
     const sink: Diagnostic[] = [];
     const inner: Frame = {
       session, module, declaration, graph: this.#caller.graph, extents: this.#solution.extents, lead: this.#solution.lead, locals: new Map(),
-      instance, sink, calls: this.#caller.calls, isOwnCheck: false,
+      instance, sink, calls: this.#caller.calls, isOwnCheck: false, otherwise: this.#caller.otherwise,
     };
     session.active.push(declaration);
     const ready = bindLocals(this.#signature, this.#values, this.#solution, inner);

@@ -185,7 +185,7 @@ class Checker {
   #frame(module: Module, declaration: FunctionDeclaration | undefined, extents: ReadonlyMap<string, Extent>, lead: readonly Extent[] | undefined): Frame {
     return {
       session: this.#session, module, declaration, graph: new Graph(), extents, lead, locals: new Map(),
-      instance: declaration && declaration.kind !== "fn" ? rootInstance() : undefined, sink: this.#session.diagnostics, calls: new Map(), isOwnCheck: true,
+      instance: declaration && declaration.kind !== "fn" ? rootInstance() : undefined, sink: this.#session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
     };
   }
 }

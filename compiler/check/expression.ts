@@ -1,10 +1,10 @@
 /** Evaluates expressions: names, literals, operators, pipes and calls, each to a value in a frame. */
-import { needsNumber } from "./attributes.ts";
 import { catalog } from "../diagnostics/catalog.ts";
 import { nearestHint } from "../diagnostics/nearest-name.ts";
 import type { Span } from "../source/source-file.ts";
 import { type BinaryExpression, type Expression, leftSpine } from "../syntax/tree.ts";
 import { extentValue } from "../ir/extent.ts";
+import { needsNumber } from "./attributes.ts";
 import { compileTimeTruth } from "./compile-time.ts";
 import { indexTensor } from "./indexing.ts";
 import { evaluateExtent } from "./extents.ts";
@@ -152,7 +152,10 @@ function repeated(expression: Extract<Expression, { kind: "call" }>, frame: Fram
   if (!extent || body.kind === "error") return errorValue;
   if (body.kind !== "function") return fail(frame, catalog.notCallable, layer.span, [describe(body)]);
   const times = extentValue(extent);
-  if (times === undefined) return needsNumber(frame, "the count of 'repeat'", "a whole number", { kind: "extent", extent }, count.span);
+  if (times === undefined) {
+    needsNumber(frame, "the count of 'repeat'", "a whole number", { kind: "extent", extent }, count.span);
+    return errorValue;
+  }
   if (times < 1 || times > repeatLimit)
     return fail(frame, catalog.notCompileTime, count.span, ["the count of 'repeat'", `a whole number from 1 to ${repeatLimit} known at compile time`]);
   return { ...body, times };

@@ -23,7 +23,7 @@ export function checkModel(fn: FunctionValue, signature: Signature, session: Ses
   }
   const root = rootInstance();
   const frame: Frame = {
-    session, module, declaration, graph: new Graph(), extents, lead: undefined, locals: new Map(), instance: root, sink: session.diagnostics, calls: new Map(), isOwnCheck: true,
+    session, module, declaration, graph: new Graph(), extents, lead: undefined, locals: new Map(), instance: root, sink: session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
   };
   if (session.diagnostics.length > start) return undefined;
   const inputs: InputLeaf[] = [];

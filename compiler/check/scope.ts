@@ -83,7 +83,7 @@ function evaluateConstant(declaration: ConstDeclaration, module: Module, frame: 
   const { session } = frame;
   const inner: Frame = {
     session, module, declaration: undefined, graph: new Graph(), extents: new Map(), lead: undefined, locals: new Map(),
-    instance: undefined, sink: session.diagnostics, calls: new Map(), isOwnCheck: true,
+    instance: undefined, sink: session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
   };
   const value = session.walk.evaluate(declaration.value, inner);
   if (value.kind === "number" || value.kind === "boolean" || value.kind === "list" || value.kind === "error") return value;

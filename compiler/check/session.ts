@@ -81,7 +81,7 @@ export interface Frame {
   /** The body is checked for its own sake: warnings are wanted. */
   readonly isOwnCheck: boolean;
   /** An `if` that cannot be decided yet has the value of its other side. */
-  readonly otherwise?: boolean;
+  readonly otherwise: boolean;
 }
 
 /** Reports, and gives the value that silences follow-up errors. */

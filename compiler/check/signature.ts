@@ -27,7 +27,7 @@ export function readSignature(declaration: FunctionDeclaration, module: Module, 
   declareAll(declaration.parameters.map((parameter) => parameter.name), diagnostics);
   for (const name of explicit) extents.set(name.text, symbolExtent(name.text));
   const frame: Frame = {
-    session, module, declaration, graph: new Graph(), extents, lead: [], locals: new Map(), instance: undefined, sink: diagnostics, calls: new Map(), isOwnCheck: true,
+    session, module, declaration, graph: new Graph(), extents, lead: [], locals: new Map(), instance: undefined, sink: diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
   };
   for (const parameter of declaration.parameters)
     for (const item of parameter.type?.shape ?? [])

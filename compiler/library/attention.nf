@@ -20,9 +20,13 @@ fn causal_attention(q: f32[..., T, D], k: f32[..., T, D], v: f32[..., T, E]) -> 
 }
 
 /// The last axis as H heads, which become an axis before the positions: split_heads[8](q).
-fn split_heads[H](x: f32[B, T, H*E]) -> f32[B, H, T, E] =
-  transpose(reshape(x, [B, T, H, E]), [0, 2, 1, 3])
+fn split_heads[H](x: f32[B, T, H*E]) -> f32[B, H, T, E] = transpose(
+  reshape(x, [B, T, H, E]),
+  [0, 2, 1, 3],
+)
 
 /// The opposite of split_heads: heads side by side in the last axis.
-fn merge_heads(x: f32[B, H, T, E]) -> f32[B, T, H*E] =
-  reshape(transpose(x, [0, 2, 1, 3]), [B, T, H * E])
+fn merge_heads(x: f32[B, H, T, E]) -> f32[B, T, H*E] = reshape(
+  transpose(x, [0, 2, 1, 3]),
+  [B, T, H * E],
+)

@@ -25,7 +25,7 @@ fn image_group_norm[G](
   let groups = reshape(x, [B, G, M, H, W])
   let d = groups - mean(groups, axis = [2, 3, 4], keep = true)
   let y = d * rsqrt(mean(d * d, axis = [2, 3, 4], keep = true) + eps)
-  return y * reshape(gain, [G, M, 1, 1]) + reshape(bias, [G, M, 1, 1])
+  return reshape(y, [B, G * M, H, W]) * reshape(gain, [G * M, 1, 1]) + reshape(bias, [G * M, 1, 1])
 }
 
 /// Each pixel becomes a square of `factor` x `factor` equal ones.

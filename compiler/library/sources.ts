@@ -123,12 +123,16 @@ fn causal_attention(q: f32[..., T, D], k: f32[..., T, D], v: f32[..., T, E]) -> 
 }
 
 /// The last axis as H heads, which become an axis before the positions: split_heads[8](q).
-fn split_heads[H](x: f32[..., T, H*E]) -> f32[..., H, T, E] =
-  einsum("...the->...hte", reshape(x, [..., T, H, E]))
+fn split_heads[H](x: f32[B, T, H*E]) -> f32[B, H, T, E] = transpose(
+  reshape(x, [B, T, H, E]),
+  [0, 2, 1, 3],
+)
 
 /// The opposite of split_heads: heads side by side in the last axis.
-fn merge_heads(x: f32[..., H, T, E]) -> f32[..., T, H*E] =
-  reshape(einsum("...hte->...the", x), [..., T, H * E])
+fn merge_heads(x: f32[B, H, T, E]) -> f32[B, T, H*E] = reshape(
+  transpose(x, [0, 2, 1, 3]),
+  [B, T, H * E],
+)
 `,
   },
   {
@@ -205,7 +209,7 @@ fn image_group_norm[G](
   let groups = reshape(x, [B, G, M, H, W])
   let d = groups - mean(groups, axis = [2, 3, 4], keep = true)
   let y = d * rsqrt(mean(d * d, axis = [2, 3, 4], keep = true) + eps)
-  return y * reshape(gain, [G, M, 1, 1]) + reshape(bias, [G, M, 1, 1])
+  return reshape(y, [B, G * M, H, W]) * reshape(gain, [G * M, 1, 1]) + reshape(bias, [G * M, 1, 1])
 }
 
 /// Each pixel becomes a square of \`factor\` x \`factor\` equal ones.

@@ -2,6 +2,7 @@
 import { loadsOf } from "../folds/expression.ts";
 import { inlineMaps } from "../folds/inline.ts";
 import { contractionShape } from "../fusion/contraction-shape.ts";
+import { required } from "../errors.ts";
 import { lengthOf } from "../fusion/cost.ts";
 import type { Expressions } from "../folds/expression.ts";
 import type { Program } from "../folds/node.ts";
@@ -76,7 +77,7 @@ const bytesOf = (type: { readonly dtype: DType; readonly shape: readonly Extent[
 
 /**
  * The materialised-edge bound: what the host hands in and takes out once each (a parameter in the form that the kernels
- * read), and for each product that further products depend on, one write and one read by each of them.
+ * read), and for each product that further products depend on, one write and one read: it, or a map of it of the same size.
  */
 export function unavoidableBytes(e: Expressions, plan: Plan, bindings: Bindings): number {
   const { program } = plan;
@@ -89,31 +90,32 @@ export function unavoidableBytes(e: Expressions, plan: Plan, bindings: Bindings)
         const tensor = kernel.tensors[i];
         if (buffer.access === "read" && tensor !== undefined) read.add(tensor);
       });
-  const interface_ = [
+  const signature = [
     ...program.sources.filter((source) => read.has(source.name)).map((source) => bytesOf(source.type, bindings)),
-    ...[...prepared].filter((name) => read.has(name)).map((name) => bytesOf(types.get(name) as never, bindings)),
+    ...[...prepared].filter((name) => read.has(name)).map((name) => bytesOf(required(types.get(name), "explain", name), bindings)),
     ...program.outputs.map((output) => bytesOf(output.type, bindings)),
   ];
-  return total(interface_) + total(productEdges(e, program).map(([name, readers]) => (1 + readers) * bytesOf(types.get(name) as never, bindings)));
+  return total(signature) + total(productsBetween(e, program).map((name) => 2 * bytesOf(required(types.get(name), "explain", name), bindings)));
 }
 
-/** Products that other products depend on without a product between, with the number of those. */
-function productEdges(e: Expressions, program: Program): [string, number][] {
+/** Products that other products depend on, outputs apart. */
+function productsBetween(e: Expressions, program: Program): string[] {
   const byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
   const fromInputs = new Set<string>(program.sources.filter((source) => source.role === "input").map((source) => source.name));
   const products = new Set<string>();
-  const reaching = new Map<string, Set<string>>();
-  const readers = new Map<string, Set<string>>();
-  const outputs = new Set(program.outputs.map((output) => output.definition));
+  /** The nearest products behind each value. */
+  const behind = new Map<string, ReadonlySet<string>>();
+  const needed = new Set<string>();
   for (const definition of program.definitions) {
     const sources = [...new Set(loadsOf(definition.body).map((load) => load.source))];
     if (sources.some((source) => fromInputs.has(source))) fromInputs.add(definition.name);
-    const reached = new Set(sources.flatMap((source) => (products.has(source) ? [source] : [...(reaching.get(source) ?? [])])));
-    reaching.set(definition.name, reached);
+    const nearest = new Set(sources.flatMap((source) => (products.has(source) ? [source] : [...(behind.get(source) ?? [])])));
+    behind.set(definition.name, nearest);
     const inlined = { ...definition, body: inlineMaps(e, definition.body, (name) => byName.get(name)) };
     if (!definition.fold || !fromInputs.has(definition.name) || !contractionShape(e, inlined)) continue;
     products.add(definition.name);
-    for (const source of reached) readers.set(source, (readers.get(source) ?? new Set()).add(definition.name));
+    for (const source of nearest) needed.add(source);
   }
-  return [...readers].filter(([name]) => !outputs.has(name)).map(([name, users]) => [name, users.size]);
+  const outputs = new Set(program.outputs.map((output) => output.definition));
+  return [...needed].filter((name) => !outputs.has(name));
 }

@@ -16,7 +16,7 @@ layer Norm[D](x: f32[..., D]) -> f32[..., D] {
 
 /// Self-attention with H heads; position t sees the positions up to t only when it is causal.
 layer SelfAttention[D, H](x: f32[B, T, D], causal: flag) -> f32[B, T, D] where D % H == 0 {
-  let (q, k, v) = split(x |> Linear[D, 3 * D], 3)
+  let (q, k, v) = split(x |> Linear[D, 3*D], 3)
   let (q, k, v) = (split_heads[H](q), split_heads[H](k), split_heads[H](v))
   let y = if causal then causal_attention(q, k, v) else attention(q, k, v)
   return merge_heads(y) |> Linear[D, D]
@@ -25,7 +25,7 @@ layer SelfAttention[D, H](x: f32[B, T, D], causal: flag) -> f32[B, T, D] where D
 /// A pre-norm transformer block: attention, then a perceptron four times as wide. GELU by its tanh approximation, as GPT-2 has it.
 layer Block[D, H](x: f32[B, T, D], causal: flag = false) -> f32[B, T, D] {
   let x = x + (x |> Norm[D] |> SelfAttention[D, H](causal))
-  let h = x |> Norm[D] |> Linear[D, 4 * D]
+  let h = x |> Norm[D] |> Linear[D, 4*D]
   let h = if causal then gelu_tanh(h) else gelu(h)
-  return x + (h |> Linear[4 * D, D])
+  return x + (h |> Linear[4*D, D])
 }

@@ -23,8 +23,8 @@ layer Residual[C, N](x: f32[B, C, H, W], stride: int = 1) {
 model ResNet[B, S, C, N](images: f32[B, 3, S, S]) -> (logits: f32[B, N]) {
   let x = relu(images |> ConvNorm[3, C, 7](stride = 2))
   let x = max_pool(x, [3, 3], stride = [2, 2], before = [1, 1], after = [1, 1])
-  let x = x |> Residual[C, C] |> Residual[C, 2 * C](stride = 2)
-  param weight: f32[2 * C, N] = glorot_uniform
+  let x = x |> Residual[C, C] |> Residual[C, 2*C](stride = 2)
+  param weight: f32[2*C, N] = glorot_uniform
   param bias: f32[N] = zeros
   return mean(x, axis = [2, 3]) @ weight + bias
 }

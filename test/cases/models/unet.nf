@@ -22,8 +22,8 @@ layer Residual[C, N, G](x: f32[B, C, H, W]) -> f32[B, N, H, W] {
 /// One level down and up again: width C outside, 2 * C inside, G groups; the skip is joined by its channels.
 model UNet[B, S, C, G](images: f32[B, 3, S, S]) -> f32[B, 3, S, S] where S % 2 == 0 {
   let outer = images |> Conv[3, C] |> Residual[C, C, G]
-  let inner = outer |> Conv[C, C](stride = 2) |> Residual[C, 2 * C, G]
-  let up = up_sample(inner, 2) |> Conv[2 * C, C]
+  let inner = outer |> Conv[C, C](stride = 2) |> Residual[C, 2*C, G]
+  let up = up_sample(inner, 2) |> Conv[2*C, C]
   let joined = concat(up, outer, axis = 1)
-  return joined |> Residual[2 * C, C, G] |> Conv[C, 3]
+  return joined |> Residual[2*C, C, G] |> Conv[C, 3]
 }
