@@ -28,14 +28,15 @@ export const newNotes = (): Notes => ({ divisions: [], numbers: new Set(), undec
 export interface Assumed {
   readonly extents: ReadonlyMap<string, Extent>;
   readonly otherwise: boolean;
+  /** Quotients that are taken to be exact, as `D/H`. */
+  readonly exact: ReadonlySet<string>;
 }
 
-/** Each gives what to walk the body with next, or undefined where nothing calls for it. Applied in this order, one on top of the other. */
-export const assumptions: readonly ((assumed: Assumed, notes: Notes) => Assumed | undefined)[] = [
-  assumeNumbers,
-  (assumed, { divisions }) => assumeExact(assumed, divisions),
-  (assumed, { undecided }) => (undecided && !assumed.otherwise ? { ...assumed, otherwise: true } : undefined),
-];
+export const noAssumption = (extents: ReadonlyMap<string, Extent>): Assumed => ({ extents, otherwise: false, exact: new Set() });
+
+/** What to walk a body with next that left these notes and has errors; undefined where nothing is left to assume. */
+export const assumeMore = (assumed: Assumed, notes: Notes): Assumed | undefined =>
+  assumeNumbers(assumed, notes) ?? assumeExact(assumed, notes) ?? (notes.undecided && !assumed.otherwise ? { ...assumed, otherwise: true } : undefined);
 
 /** One suits windows, strides and counts alike: everything fits and everything divides. */
 function assumeNumbers(assumed: Assumed, { numbers }: Notes): Assumed | undefined {
@@ -43,22 +44,24 @@ function assumeNumbers(assumed: Assumed, { numbers }: Notes): Assumed | undefine
   return wanted.length === 0 ? undefined : { ...assumed, extents: new Map([...assumed.extents, ...wanted.map((name) => [name, constantExtent(1)] as const)]) };
 }
 
+const exactLimit = 8;
+
 /** `D` in `D/H` becomes `H*D_per_H`. */
-function assumeExact(assumed: Assumed, divisions: readonly Division[]): Assumed | undefined {
+function assumeExact(assumed: Assumed, { divisions }: Notes): Assumed | undefined {
   const extents = new Map(assumed.extents);
-  const done = new Set<string>();
+  const done = new Set(assumed.exact);
   for (const { numerator, denominator } of divisions) {
     const held = extentNames(denominator);
     const name = extentNames(numerator).find((candidate) => assumed.extents.has(candidate) && !held.includes(candidate));
     const before = name === undefined ? undefined : extents.get(name);
     const key = `${name}/${denominator.key}`;
-    if (name === undefined || !before || done.has(key) || done.size > 8) continue;
+    if (name === undefined || !before || done.has(key) || done.size > exactLimit) continue;
     done.add(key);
     // The rest keeps one name, however many quotients the extent has: D = H * G * rest.
     const factors = before.key === name ? symbolExtent(`${name}_per_${denominator.key.replace(/\W+/g, "_")}`) : before;
     extents.set(name, multiplyExtents(factors, denominator));
   }
-  return done.size > 0 ? { ...assumed, extents } : undefined;
+  return done.size > assumed.exact.size ? { ...assumed, extents, exact: done } : undefined;
 }
 
 /** The extents without a number that a value is computed from; empty when it depends on data, or has a number already. */

@@ -9,7 +9,7 @@ import { Graph } from "../ir/graph.ts";
 import type { TensorFunction, TensorModule } from "../ir/node.ts";
 import type { SourceFile, Span } from "../source/source-file.ts";
 import type { FunctionDeclaration } from "../syntax/tree.ts";
-import { type Assumed, assumptions, newNotes } from "./assumptions.ts";
+import { assumeMore, type Assumed, newNotes, noAssumption } from "./assumptions.ts";
 import { apply, bindLocals, signatureOf } from "./application.ts";
 import { runBody } from "./body.ts";
 import { evaluate } from "./expression.ts";
@@ -139,18 +139,10 @@ class Checker {
     const plain = new Map(signature.names.map((name) => [name, symbolExtent(name)] as const));
     // A check may begin within another one, which keeps its own notes.
     const outer = session.notes;
-    let assumed: Assumed = { extents: plain, otherwise: false };
-    const walk = (): readonly Diagnostic[] => {
+    let found: readonly Diagnostic[] = [];
+    for (let assumed: Assumed | undefined = noAssumption(plain); assumed; assumed = hasErrors(found) ? assumeMore(assumed, session.notes) : undefined) {
       session.notes = newNotes();
-      return this.#checkBody(fn, signature, assumed);
-    };
-    let found = walk();
-    for (const assume of assumptions) {
-      if (!hasErrors(found)) break;
-      const next = assume(assumed, session.notes);
-      if (!next) continue;
-      assumed = next;
-      found = walk();
+      found = this.#checkBody(fn, signature, assumed);
     }
     session.notes = outer;
     session.diagnostics.push(...found);

@@ -9,7 +9,7 @@
  * class: real-equal. In: a program with maps inlined. source: spec/numerics.md, "Centred sums".
  */
 import { type Expr, type Expressions, loadsOf, type Range, rangesOf, rewrite } from "../../folds/expression.ts";
-import { scaleIndex, unflattenIndex } from "../../folds/index-arithmetic.ts";
+import { addIndex, scaleIndex, unflattenIndex } from "../../folds/index-arithmetic.ts";
 import { bindBox, sortDefinitions, substitute, withoutDead } from "../../folds/inline.ts";
 import type { Definition, Program } from "../../folds/node.ts";
 import { constantExtent, extentValue, productOfExtents } from "../../ir/extent.ts";
@@ -127,7 +127,9 @@ function makeCentring(e: Expressions, total: Definition, isProduct: (name: strin
   let pivot = total;
   if (sampled) {
     const sample = e.range("s", constantExtent(pivotLength));
-    const offset = scaleIndex(e, e.index(sample), constantExtent(Math.floor(length / pivotLength)));
+    const step = Math.floor(length / pivotLength);
+    // From the middle of the first step: a single huge channel is most often the first one.
+    const offset = addIndex(e, scaleIndex(e, e.index(sample), constantExtent(step)), e.constant(step >> 1, "i32"));
     const by = new Map(unflattenIndex(e, offset, extents).map((index, i) => [ranges[i] as Range, index]));
     pivot = { ...total, name: `${total.name}.pivot`, body: substitute(e, total.body, by), fold: { monoid: "sum", ranges: [sample] } };
   }

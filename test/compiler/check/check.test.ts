@@ -136,6 +136,30 @@ describe("functions", () => {
     expect(codes("fn halves(x: f32[2*n + 1]) -> f32[n] = x[0:n]\nfn f(x: f32[8]) = halves(x)")).toEqual(["E0303"]);
   });
 
+  test("an extent that a callee solves by division is assumed exact, for several quotients", () => {
+    const parts = "fn parts[H](x: f32[T, H*E]) -> f32[T, H, E] = reshape(x, [T, H, E])\n";
+    const layers = `${parts}layer Two[D, N, H](x: f32[T, D], y: f32[T, N]) { return (parts[H](x), parts[H](y)) }\n`;
+    expect(outputTypes(model(`${layers}model M[T](x: f32[T, 6], y: f32[T, 8]) = Two[6, 8, 2](x, y)`))).toEqual(["output_0: f32[T, 2, 3]", "output_1: f32[T, 2, 4]"]);
+    expect(codes(`${layers}model M[T](x: f32[T, 6], y: f32[T, 7]) = Two[6, 7, 2](x, y)`)).toEqual(["E0303"]);
+    expect(codes(`${parts}fn wrong[H](x: f32[T, D]) = parts[H](x) + parts[H](x)[:, 0]`)).toEqual(["E0301"]);
+  });
+
+  test("an extent that must be a number is taken as one until it has it", () => {
+    const windows = "layer Slide[C, K](x: f32[B, C, W], step: int = 1) {\n  param w: f32[C, C, K]\n  let pad = (K - 1) / 2\n  return conv(x, w, stride = [step], before = [pad], after = [pad])\n}\nlayer Deep[N, L](x: f32[B, N, W]) -> f32[B, N, W] { return x |> repeat(L, Slide[N, 3]) }\n";
+    expect(outputTypes(model(`${windows}model M[B](x: f32[B, 2, 9]) { return x |> Deep[2, 3] |> Slide[2, 5](step = 2) }`))).toEqual(["output: f32[B, 2, 5]"]);
+    const [even] = check([sourceFile("a.nf", `${windows}model M[B](x: f32[B, 2, 9]) = Slide[2, 4](x)`)]).diagnostics;
+    expect(even).toMatchObject({ code: "E0209" });
+    const [open] = check([sourceFile("a.nf", `${windows}model M[B, L](x: f32[B, 2, 9]) = Deep[2, L](x)`)]).diagnostics;
+    expect(open).toMatchObject({ code: "E0209", hint: expect.stringContaining("--bind L=4") as string });
+    expect(codes("layer Wrong[K](x: f32[1, 1, W]) { param w: f32[1, 1, K] return conv(x, w, stride = [K]) + concat(x) }")).toHaveLength(1);
+  });
+
+  test("an undecided choice may stand for either side", () => {
+    const shortcut = "layer Project[K, N](x: f32[B, K]) -> f32[B, N] {\n  param w: f32[K, N]\n  return if K == N then x else x @ w\n}\n";
+    expect(outputTypes(model(`${shortcut}model M[B](x: f32[B, 3]) { return x |> Project[3, 3] |> Project[3, 4] }`))).toEqual(["output: f32[B, 4]"]);
+    expect(codes("layer Neither[K, N](x: f32[B, K]) -> f32[B, N] { return if K == N then x else x[:, 0] }")).toEqual(["E0302"]);
+  });
+
   test("a written quotient is assumed exact, and checked where it is known", () => {
     const heads = "fn heads(x: f32[T, D], y: f32[H]) -> f32[T, H, D/H] = reshape(x, [T, H, D/H])\n";
     expect(codes(heads)).toEqual([]);
