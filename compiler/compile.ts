@@ -64,8 +64,11 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
   });
   const { placement } = fused;
   const tensorOf = tensorsOf(placement.program);
+  const isPartial = (root: string): boolean => placement.program.definitions.some((definition) => definition.name === root && definition.partial !== undefined);
   const kernels = placement.regions.map((placed, i): PlannedKernel => {
-    const kernelName = `k${i + 1}_${(placed.roots[placed.roots.length - 1] ?? "").replace(/[^A-Za-z0-9]+/g, "_")}`;
+    // A product that emits partial statistics of its tiles gives the kernel its name.
+    const main = placed.roots.filter((root) => !isPartial(root)).at(-1) ?? "";
+    const kernelName = `k${i + 1}_${main.replace(/[^A-Za-z0-9]+/g, "_")}`;
     const bound = scheduleRegion(e, placed.region, placed.cost.tile, kernelName, tensorOf);
     return { name: kernelName, phase: placed.phase, region: placed.region, cost: placed.cost, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, fused.applications) };
   });

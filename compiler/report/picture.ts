@@ -128,16 +128,17 @@ function drawKernels(plan: Plan, explanation: Explanation): Drawing {
   let y = 0;
   explanation.kernels.forEach((kernel, i) => {
     const rules = [...new Set(kernel.rules)];
-    const height = 66 + rules.length * 15;
+    const height = 80 + rules.length * 15;
     const colour = colours[i % colours.length] ?? ink;
-    if (i > 0) parts.push(`<path d="M${width / 2} ${y - 22}V${y - 2}" stroke="${faint}" marker-end="none"/>`, text(width / 2 + 8, y - 8, (explanation.kernels[i - 1]?.writes ?? []).join(", "), { size: 10, fill: faint }));
+    if (i > 0) parts.push(`<path d="M${width / 2} ${y - 22}V${y - 2}" stroke="${faint}" marker-end="none"/>`, text(width / 2 + 8, y - 8, short((explanation.kernels[i - 1]?.writes ?? []).join(", "), 36), { size: 10, fill: faint }));
     parts.push(
       rectangle({ x: 0, y, width, height }, "#ffffff", colour, 8),
       `<rect x="0" y="${y}" width="6" height="${height}" rx="3" fill="${colour}"/>`,
-      text(18, y + 20, `${i + 1}. ${kernel.template} → ${kernel.writes.join(", ")}`, { weight: 600, size: 13 }),
+      text(18, y + 20, short(`${i + 1}. ${kernel.template} → ${kernel.writes.at(-1) ?? ""}`, 50), { weight: 600, size: 13 }),
       text(18, y + 37, short(`reads ${kernel.reads.join(", ")}`, 66), { size: 11, fill: faint }),
-      text(18, y + 53, `${size(kernel.bytes)} · ${(kernel.flops / 1e6).toFixed(2)} Mflop · ${kernel.bound} bound`, { size: 11, fill: faint }),
-      ...rules.map((rule, at) => text(18, y + 72 + at * 15, rule, { size: 11, fill: colour })),
+      text(18, y + 51, short(`writes ${kernel.writes.join(", ")}`, 80), { size: 10, fill: faint }),
+      text(18, y + 67, `${size(kernel.bytes)} · ${(kernel.flops / 1e6).toFixed(2)} Mflop · ${kernel.bound} bound`, { size: 11, fill: faint }),
+      ...rules.map((rule, at) => text(18, y + 86 + at * 15, rule, { size: 11, fill: colour })),
     );
     y += height + 26;
   });
