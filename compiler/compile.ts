@@ -10,15 +10,20 @@ import { Expressions } from "./folds/expression.ts";
 import { lowerToFolds } from "./folds/lower.ts";
 import type { Program } from "./folds/node.ts";
 import type { CostContext } from "./fusion/cost.ts";
-import { derivationOf } from "./fusion/derivation.ts";
+import { bySubject, derivationOf } from "./fusion/derivation.ts";
+import type { PlacedRegion } from "./fusion/evaluate-placement.ts";
 import { fuse } from "./fusion/fuse.ts";
 import type { Contract } from "./fusion/rules/rule.ts";
 import { type Bindings, extentTree, productOfExtents } from "./ir/extent.ts";
-import type { TensorFunction } from "./ir/node.ts";
+import type { Origin, TensorFunction } from "./ir/node.ts";
 import type { TensorType } from "./ir/types.ts";
+import { widenHalf } from "./ir/widen-half.ts";
 import type { Kernel } from "./kernel/node.ts";
-import type { KeptValue, Plan, PlannedKernel } from "./plan.ts";
+import { librarySources } from "./library/sources.ts";
+import { type KeptValue, originsOf, type Plan, type PlannedKernel } from "./plan.ts";
+import type { BoundKernel } from "./schedule/kernel-writer.ts";
 import { lanesOf, scheduleRegion } from "./schedule/schedule-region.ts";
+import { positionOf, type SourceFile, sourceFile } from "./source/source-file.ts";
 import type { CostConstants, CostPreset, Limits } from "./target.ts";
 import { target as makeTarget } from "./target.ts";
 
@@ -30,7 +35,14 @@ export interface PlanOptions {
   readonly limits?: Limits;
   /** Lengths to plan with for names that the host binds later; 64 each otherwise. */
   readonly assume?: Bindings;
+  /** `as-f32`: f32 in the place of f16, for devices without `shader-f16`. `native` when left out. */
+  readonly f16?: "native" | "as-f32";
+  /** With it, kernels carry the places in the source that they compute: in comments, and for errors at run time. */
+  readonly sourceOf?: SourceOf;
 }
+
+/** A user's source file by the path that it was checked under, with the path to be shown; undefined when it is not known. */
+export type SourceOf = (path: string) => SourceFile | undefined;
 
 export interface Compiled {
   /** The table that the plan's expressions are interned in. */
@@ -42,11 +54,12 @@ export interface Compiled {
   readonly artifact: Artifact;
 }
 
-export function compileFunction(fn: TensorFunction, name: KernelTarget, options: PlanOptions = {}): Compiled {
+export function compileFunction(given: TensorFunction, name: KernelTarget, options: PlanOptions = {}): Compiled {
+  const fn = options.f16 === "as-f32" ? widenHalf(given) : given;
   const e = new Expressions();
   const lowered = lowerToFolds(fn, e);
   const plan = planProgram(e, lowered, name, options);
-  return { e, fn, lowered, plan, artifact: assemble(fn, plan, name) };
+  return { e, fn, lowered, plan, artifact: assemble(fn, plan, name, options.sourceOf) };
 }
 
 function planProgram(e: Expressions, lowered: Program, name: KernelTarget, options: PlanOptions): Plan {
@@ -64,23 +77,29 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
   });
   const { placement } = fused;
   const tensorOf = tensorsOf(placement.program);
-  const isPartial = (root: string): boolean => placement.program.definitions.some((definition) => definition.name === root && definition.partial !== undefined);
+  const partial = new Set(placement.program.definitions.filter((definition) => definition.partial !== undefined).map((definition) => definition.name));
+  const scheduled = new Map<PlacedRegion, BoundKernel>();
+  const applied = bySubject(fused.applications);
   const kernels = placement.regions.map((placed, i): PlannedKernel => {
     // A product that emits partial statistics of its tiles gives the kernel its name.
-    const main = placed.roots.filter((root) => !isPartial(root)).at(-1) ?? "";
+    const main = placed.roots.filter((root) => !partial.has(root)).at(-1) ?? "";
     const kernelName = `k${i + 1}_${main.replace(/[^A-Za-z0-9]+/g, "_")}`;
-    const bound = scheduleRegion(e, placed.region, placed.cost.tile, kernelName, tensorOf);
-    return { name: kernelName, phase: placed.phase, region: placed.region, cost: placed.cost, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, fused.applications) };
+    // Equal parts of a model share their kernels.
+    const twin = placed.twin && scheduled.get(placed.twin.of);
+    const bound = placed.twin && twin ? { kernel: twin.kernel, tensors: twin.tensors.map(placed.twin.name) } : scheduleRegion(e, placed.region, placed.cost.tile, kernelName, tensorOf);
+    scheduled.set(placed, bound);
+    return { name: kernelName, phase: placed.phase, region: placed.region, cost: placed.cost, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, applied) };
   });
+  const phaseOf = new Map(placement.regions.flatMap((placed) => placed.roots.map((root) => [root, placed.phase] as const)));
   const kept = [...placement.reasons].map(([value, reason]): KeptValue => ({
     value, type: tensorOf(value), reason,
-    phase: placement.regions.find((placed) => placed.roots.includes(value))?.phase ?? "run",
+    phase: phaseOf.get(value) ?? "run",
   }));
   return { target, program: placement.program, kernels, kept, microseconds: placement.microseconds, alternatives: fused.alternatives };
 }
 
 /** The artifact: signature, buffers, kernels, and the two plans that refer to them. A plan may come with other kernels than planned. */
-export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget): Artifact {
+export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sourceOf?: SourceOf): Artifact {
   const outputOf = new Map(plan.program.outputs.map((output) => [output.definition, output.name]));
   const spec = (type: TensorType): { dtype: TensorType["dtype"]; shape: readonly ExtentExpression[] } => ({ dtype: type.dtype, shape: type.shape.map(extentTree) });
   const bufferName = (tensor: string): string => outputOf.get(tensor) ?? tensor;
@@ -90,11 +109,17 @@ export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget): Ar
     ...plan.program.outputs.map((output): BufferSpec => ({ name: output.name, role: "output", dtype: output.type.dtype, length: length(output.type) })),
     ...plan.kept.map((value): BufferSpec => ({ name: value.value, role: value.phase === "prepare" ? "prepared" : "temporary", dtype: value.type.dtype, length: length(value.type) })),
   ];
-  const kernels = plan.kernels.map(({ kernel }) => artifactKernel(kernel, name));
-  const dispatch = (planned: PlannedKernel, kernel: number): Dispatch => ({
-    kernel, buffers: inBindingOrder(planned, name).map(bufferName), grid: planned.kernel.grid,
+  const numbers = new Map<Kernel, number>();
+  const kernels: ArtifactKernel[] = [];
+  for (const planned of plan.kernels) {
+    if (numbers.has(planned.kernel)) continue;
+    numbers.set(planned.kernel, kernels.length);
+    kernels.push(artifactKernel(planned.kernel, name, sourceOf ? placesOf(planned, sourceOf) : noPlaces));
+  }
+  const dispatches = plan.kernels.map((planned) => {
+    const dispatch: Dispatch = { kernel: numbers.get(planned.kernel) ?? 0, buffers: inBindingOrder(planned, name).map(bufferName), grid: planned.kernel.grid };
+    return { planned, dispatch };
   });
-  const dispatches = plan.kernels.map((planned, i) => ({ planned, dispatch: dispatch(planned, i) }));
   const phase = (wanted: "prepare" | "run"): Dispatch[] => dispatches.filter(({ planned }) => planned.phase === wanted).map((each) => each.dispatch);
   return {
     version: artifactVersion, model: fn.name, doc: fn.doc, target: name, extents: fn.extents,
@@ -112,11 +137,48 @@ export function inBindingOrder(planned: PlannedKernel, name: KernelTarget): stri
   return [...planned.tensors.filter((_, i) => !written[i]), ...planned.tensors.filter((_, i) => written[i])];
 }
 
-export const artifactKernel = (kernel: Kernel, name: KernelTarget): ArtifactKernel => (name === "wgsl" ? wgslKernel(kernel) : gpuJsKernel(kernel));
+/** Places in the source: of a whole kernel, and of what it stores to a buffer, by the buffer's name. */
+interface Places {
+  readonly all: readonly Place[];
+  readonly ofBuffer: ReadonlyMap<string, string>;
+}
 
-function wgslKernel(kernel: Kernel): ArtifactKernel {
+interface Place {
+  /** `net.nf:4:10` */
+  readonly at: string;
+  /** The place and the line of text. */
+  readonly note: string;
+}
+
+const noPlaces: Places = { all: [], ofBuffer: new Map() };
+
+function placesOf(planned: PlannedKernel, sourceOf: SourceOf): Places {
+  const placeOf = (origin: Origin): Place[] => {
+    const library = librarySources.find(({ path }) => path === origin.path);
+    const file = library ? sourceFile(library.path, library.text) : sourceOf(origin.path);
+    if (!file) return [];
+    const { line, column } = positionOf(file, origin.start);
+    const text = file.text.slice(file.lineStarts[line - 1], file.lineStarts[line]).trim();
+    const at = `${file.path}:${line}:${column}`;
+    return [{ at, note: `${at}: ${text}` }];
+  };
+  const all = originsOf(planned).flatMap(placeOf);
+  const stored = planned.region.outputs.flatMap(({ definition }): (readonly [string, string])[] => {
+    const buffer = planned.kernel.buffers[planned.tensors.indexOf(definition.name)]?.name;
+    const [place] = definition.origin ? placeOf(definition.origin) : [];
+    return buffer !== undefined && place ? [[buffer, place.note]] : [];
+  });
+  return { all: [...new Map(all.map((place) => [place.note.replace(/:\d+: /, " "), place])).values()], ofBuffer: new Map(stored) };
+}
+
+export const artifactKernel = (kernel: Kernel, name: KernelTarget, places: Places = noPlaces): ArtifactKernel => ({
+  ...(name === "wgsl" ? wgslKernel(kernel, places) : gpuJsKernel(kernel)),
+  ...(places.all.length > 0 ? { places: places.all.map(({ at }) => at) } : {}),
+});
+
+function wgslKernel(kernel: Kernel, places: Places): ArtifactKernel {
   return {
-    kind: "wgsl", name: kernel.name, code: emitWgsl(kernel), entryPoint: "main",
+    kind: "wgsl", name: kernel.name, code: emitWgsl(kernel, { head: places.all.map(({ note }) => note), ofBuffer: places.ofBuffer }), entryPoint: "main",
     bindings: kernel.buffers.map((buffer) => ({ name: buffer.name, access: buffer.access })), extents: kernel.extents,
   };
 }

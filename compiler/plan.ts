@@ -1,8 +1,9 @@
 /** The plan of one entry point for one target: kernels with their derivations, and why values are in memory. */
 import type { Program } from "./folds/node.ts";
-import type { RegionCost } from "./fusion/cost.ts";
-import type { Region } from "./fusion/region.ts";
+import { foldsOf, type RegionCost } from "./fusion/cost.ts";
+import { productsOf, type Region } from "./fusion/region.ts";
 import type { Application } from "./fusion/rules/rule.ts";
+import type { Origin } from "./ir/node.ts";
 import type { TensorType } from "./ir/types.ts";
 import type { Kernel } from "./kernel/node.ts";
 import type { Target } from "./target.ts";
@@ -36,4 +37,13 @@ export interface Plan {
   readonly microseconds: number;
   /** Other plans that were weighed, with their estimates, cheapest first. */
   readonly alternatives: readonly { readonly description: string; readonly dispatches: number; readonly microseconds: number }[];
+}
+
+/** Where the definitions of a kernel come from: what it writes first, then what it folds; those in files of the user before those in the library. */
+export function originsOf({ region }: PlannedKernel): readonly Origin[] {
+  const products = region.template === "contraction" ? productsOf(region).map((product) => product.definition) : region.template === "stream" ? [region.definition, region.scores.definition] : [];
+  const folds = [...products, ...foldsOf(region).map((member) => member.definition)];
+  const origins = [...region.outputs.map((output) => output.definition), ...folds].flatMap((definition) => definition.origin ?? []);
+  const isLibrary = (origin: Origin): boolean => origin.path.startsWith("library/");
+  return [...origins.filter((origin) => !isLibrary(origin)), ...origins.filter(isLibrary)];
 }

@@ -34,9 +34,14 @@ export interface BufferSpec {
   readonly data?: readonly number[];
 }
 
-export interface WgslKernel {
-  readonly kind: "wgsl";
+interface KernelBase {
   readonly name: string;
+  /** `net.nf:4:10`: what of the source it computes, in builds for development; shown in errors. In WGSL the comments `// net.nf:4:10: text` say it too, above what is stored. */
+  readonly places?: readonly string[];
+}
+
+export interface WgslKernel extends KernelBase {
+  readonly kind: "wgsl";
   readonly code: string;
   readonly entryPoint: string;
   /** Storage bindings 0..n-1 in this order; the uniform block of extents, if any, is binding n (one vec4-padded i32 array in this order). */
@@ -44,9 +49,8 @@ export interface WgslKernel {
   readonly extents: readonly string[];
 }
 
-export interface GpuJsKernel {
+export interface GpuJsKernel extends KernelBase {
   readonly kind: "gpujs";
-  readonly name: string;
   /** `function name(a, b) { ... }`; reads `this.thread.x|y` and `this.constants.EXTENT`. */
   readonly code: string;
   /** Arguments in order; each is handed over as rows by columns. The output is not among them. */

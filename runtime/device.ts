@@ -38,6 +38,19 @@ export interface DispatchList {
   readonly dispatches: readonly BoundDispatch[];
 }
 
+/** What a device offers whose memory the caller can use directly: GPUBuffers in and out. */
+export interface SharedMemory {
+  /**
+   * The caller's buffer as one to bind; it stays the caller's. `label` is for messages: `input 'x'`.
+   * throws: `buffer-invalid` for a size, usage or device that does not fit
+   */
+  adopt(request: BufferRequest, label: string, buffer: GPUBuffer): Promise<DeviceBuffer>;
+  /** The memory of a buffer that was allocated here, which is the caller's from now on. */
+  handOver(buffer: DeviceBuffer): GPUBuffer;
+  /** In the order of the queue: later dispatches see the copy, and `from` may be destroyed at once. */
+  copy(from: DeviceBuffer, to: DeviceBuffer): void;
+}
+
 export interface Device {
   /** Which artifacts it runs. */
   readonly target: Artifact["target"];
@@ -55,4 +68,12 @@ export interface Device {
   release(buffers: readonly DeviceBuffer[], lists: readonly DispatchList[]): void;
   /** Ends the device; later calls throw `device-lost`. */
   destroy(): void;
+  readonly shared?: SharedMemory;
+  /** Counts how often the device was opened anew: what was compiled, allocated or bound at another count is gone. */
+  readonly generation?: number;
+  /**
+   * Opens a device in the place of one that was lost; does nothing when that is done already. False: it cannot be, or
+   * destroy() was called.
+   */
+  reopen?(): Promise<boolean>;
 }

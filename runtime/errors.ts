@@ -17,6 +17,7 @@ export type RuntimeErrorCode =
   | "missing-parameter"
   | "unknown-parameter"
   | "weights-invalid"
+  | "buffer-invalid"
   | "disposed";
 
 export class RuntimeError extends Error {
@@ -34,3 +35,6 @@ export class RuntimeError extends Error {
 
 /** The text of anything that was thrown. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+/** By its field, not its class: a device may come from another copy of this package. */
+export const codeOf = (thrown: unknown): unknown => (thrown instanceof Error && "code" in thrown ? thrown.code : undefined);

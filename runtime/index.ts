@@ -5,16 +5,18 @@
 import { type Artifact, artifactVersion } from "./artifact.ts";
 import type { Device } from "./device.ts";
 import { RuntimeError } from "./errors.ts";
-import { LoadedProgram, type Program } from "./execute.ts";
+import { LoadedProgram, openExecution } from "./execute.ts";
+import type { Bindings } from "./extents.ts";
 import type { HostValue } from "./host-values.ts";
+import type { Program } from "./program.ts";
 import type { Tensor } from "./tensor.ts";
 
 export type { Artifact } from "./artifact.ts";
 export type { Device } from "./device.ts";
 export { RuntimeError, type RuntimeErrorCode } from "./errors.ts";
-export type { Program, RunOptions, RunResult } from "./execute.ts";
-export type { HostValue } from "./host-values.ts";
-export type { Tensor, TensorData } from "./tensor.ts";
+export type { HostValue, Value, Weight } from "./host-values.ts";
+export type { GpuOutputs, Program, RunOptions, RunResult } from "./program.ts";
+export type { ArrayOf, GpuTensor, Tensor, TensorData } from "./tensor.ts";
 
 /**
  * Compiles all kernels of the artifact, in parallel.
@@ -25,7 +27,8 @@ export async function load<
   Inputs extends object = Readonly<Record<string, HostValue>>,
   Parameters extends object = Readonly<Record<string, HostValue>>,
   Outputs extends object = Readonly<Record<string, Tensor>>,
->(artifact: Artifact, device: Device): Promise<Program<Inputs, Parameters, Outputs>> {
+  Extents extends object = Bindings,
+>(artifact: Artifact, device: Device): Promise<Program<Inputs, Parameters, Outputs, Extents>> {
   const version: unknown = artifact.version;
   if (version !== artifactVersion)
     throw new RuntimeError(
@@ -39,5 +42,5 @@ export async function load<
       `The artifact of ${artifact.model} is for ${artifact.target}, the device (${device.description}) runs ${device.target}.`,
       `Build the model for ${device.target}, or open a device for ${artifact.target}.`,
     );
-  return new LoadedProgram<Inputs, Parameters, Outputs>(artifact, device, await device.compile(artifact.kernels));
+  return new LoadedProgram<Inputs, Parameters, Outputs, Extents>(artifact, device, await openExecution(artifact, device));
 }

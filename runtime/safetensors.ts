@@ -23,7 +23,7 @@ const storedTypes: Readonly<Record<string, StoredType>> = {
   BF16: { dtype: "f32", width: 2, read: ({ buffer }) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer) },
   I32: { dtype: "i32", width: 4, read: ({ buffer }) => new Int32Array(buffer) },
   U32: { dtype: "u32", width: 4, read: ({ buffer }) => new Uint32Array(buffer) },
-  BOOL: { dtype: "bool", width: 1, read: (bytes) => Uint32Array.from(bytes, (value) => (value === 0 ? 0 : 1)) },
+  BOOL: { dtype: "bool", width: 1, read: (bytes) => bytes.map((value) => (value === 0 ? 0 : 1)) },
 };
 
 /** unit: bytes; the format's own limit */

@@ -40,7 +40,7 @@ const models: Readonly<Record<string, Model>> = {
   "feed-forward": {
     tiny: { bind: { K: 12, D: 16, N: 5 }, host: { B: 3 } },
     full: { bind: { K: 784, D: 1000, N: 10 }, host: { B: 128 } },
-    dispatches: { wgsl: 4, gpujs: 4, full: 4 },
+    dispatches: { wgsl: 3, gpujs: 4, full: 3 },
   },
   rnn: {
     tiny: { bind: { I: 5, H: 8 }, host: { B: 2 } },
@@ -50,12 +50,12 @@ const models: Readonly<Record<string, Model>> = {
   gpt2: {
     tiny: { bind: { V: 11, S: 6, D: 8, H: 2, L: 2 }, host: { B: 2, T: 5 } },
     full: { bind: { V: 50_257, S: 1024, D: 768, H: 12, L: 12 }, host: { B: 1, T: 128 } },
-    dispatches: { wgsl: 13, gpujs: 13, full: 75 },
+    dispatches: { wgsl: 9, gpujs: 13, full: 63 },
   },
   vit: {
     tiny: { bind: { S: 8, P: 4, D: 8, H: 2, L: 2, N: 5 }, host: { B: 2 } },
     full: { bind: { S: 224, P: 16, D: 768, H: 12, L: 12, N: 1000 }, host: { B: 1 } },
-    dispatches: { wgsl: 14, gpujs: 15, full: 98 },
+    dispatches: { wgsl: 10, gpujs: 15, full: 63 },
   },
   resnet: {
     tiny: { bind: { S: 12, C: 4, N: 5 }, host: { B: 2 } },

@@ -14,7 +14,7 @@ import { bind, evaluateAll, spread, valueOf } from "./bind-arguments.ts";
 import { reapply, snakeCase, subInstance } from "./instance.ts";
 import { languageFunctions } from "./language-functions.ts";
 import { applyToValues, fit, markAxis, materialise, nodeOf, type OperandPlace, structural, applyToNodes } from "./operations.ts";
-import { type Pattern, printPattern, type Signature, type SignatureParameter } from "./pattern.ts";
+import { classesOf, type DTypeClass, dtypeClasses, type Pattern, printPattern, type Signature, type SignatureParameter, withDTypes } from "./pattern.ts";
 import { expansionLimit, fail, type Frame, type Given } from "./session.ts";
 import { readSignature } from "./signature.ts";
 import { type Clash, instantiate, type Match, type Solution, solve } from "./unify-shapes.ts";
@@ -37,6 +37,7 @@ export function apply(callee: Value, given: readonly Given[], frame: Frame, span
     case "boolean":
     case "extent":
     case "string":
+    case "none":
     case "list":
     case "tuple":
       evaluateAll(given, frame);
@@ -68,7 +69,7 @@ function applyBuiltIn(op: Op, given: readonly Given[], frame: Frame, span: Span)
   for (const spec of op.attributes) {
     const argument = bound.get(spec.name);
     if (!argument) continue;
-    const attribute = attributeOf(frame, spec.kind, spec.name, argument);
+    const attribute = attributeOf(frame, spec.kind, spec.name, argument, values[0]?.kind === "tensor" ? values[0].node : undefined);
     if (attribute === undefined) failed = true;
     else attributes[spec.name] = attribute;
   }
@@ -167,7 +168,9 @@ function applyFunction(fn: FunctionValue, given: readonly Given[], frame: Frame,
 class Call {
   readonly #fn: FunctionValue;
   readonly #name: string;
-  readonly #signature: Signature;
+  /** With its open dtypes decided, once the arguments are known. */
+  #signature: Signature;
+  #dtypes = new Map<DTypeClass, DType>();
   readonly #caller: Frame;
   readonly #span: Span;
   readonly #solution: Solution;
@@ -184,18 +187,20 @@ class Call {
 
   run(bound: ReadonlyMap<string, Given>): Value {
     if (!this.#takeExtents()) return errorValue;
+    const values = new Map([...bound].map(([name, given]) => [name, valueOf(given, this.#caller)] as const));
+    if (!this.#decideDTypes(values, bound)) return errorValue;
     const matches: (Match & { readonly given: Given })[] = [];
     const scalars: { readonly parameter: SignatureParameter; readonly pattern: Pattern; readonly node: TensorNode; readonly given: Given }[] = [];
     let failed = false;
     for (const parameter of this.#signature.parameters) {
       const given = bound.get(parameter.name);
-      if (!given) {
+      const value = values.get(parameter.name);
+      if (!given || !value || value.kind === "none") {
         if (parameter.syntax.default) continue;
         fail(this.#caller, catalog.missingArgument, this.#span, [parameter.name, this.#name]);
         failed = true;
         continue;
       }
-      const value = valueOf(given, this.#caller);
       const { type } = parameter;
       if (!type || value.kind === "error") {
         failed = true;
@@ -220,6 +225,24 @@ class Call {
     return this.#allSolved() ? this.#expand() : errorValue;
   }
 
+  /** An open dtype is that of the first tensor given for it; numbers alone leave it at its default. */
+  #decideDTypes(values: ReadonlyMap<string, Value>, bound: ReadonlyMap<string, Given>): boolean {
+    for (const { name, type } of this.#signature.parameters) {
+      const value = values.get(name);
+      if (type?.kind !== "tensor" || type.pattern.written === undefined || value?.kind !== "tensor") continue;
+      const { written } = type.pattern;
+      const { dtype } = value.node.type;
+      if (!dtypeClasses[written].includes(dtype)) {
+        fail(this.#caller, catalog.argumentMismatch, bound.get(name)?.span ?? this.#span, [name, this.#name, printPattern(type.pattern), printType(value.node.type)], { hint: `'${written}' is one of ${dtypeClasses[written].join(", ")}` });
+        return false;
+      }
+      if (!this.#dtypes.has(written)) this.#dtypes.set(written, dtype);
+    }
+    for (const word of classesOf(this.#signature)) if (!this.#dtypes.has(word)) this.#dtypes.set(word, dtypeClasses[word][0]);
+    this.#signature = withDTypes(this.#signature, this.#dtypes);
+    return true;
+  }
+
   #takeExtents(): boolean {
     const { extents } = this.#fn;
     if (!extents) return true;
@@ -242,7 +265,9 @@ class Call {
     const given = bound.get(name);
     const declared = printPattern(clash.match.pattern);
     const solved = instantiate(clash.match.pattern, this.#solution, this.#signature.names);
-    const here = solved && printType(solved) !== declared ? ` = ${printType(solved)}` : "";
+    const { written: _open, ...decided } = clash.match.pattern;
+    const meant = solved ? printType(solved) : printPattern(decided);
+    const here = meant !== declared ? ` = ${meant}` : "";
     return fail(this.#caller, catalog.argumentMismatch, given?.span ?? this.#span, [name, this.#name, `${declared}${here}`, markAxis(clash.match.type, clash.axis)], {
       notes: parameter ? [{ message: `'${name}' is declared here`, span: parameter.syntax.span }] : [],
       hint: clash.match.pattern.dtype === clash.match.type.dtype ? undefined : `convert it: cast(${name}, ${clash.match.pattern.dtype})`,
@@ -286,7 +311,7 @@ class Call {
     const instance = isPure || !parent ? undefined : this.#fn.instance ? reapply(this.#fn.instance) : subInstance(parent, snakeCase(this.#name));
     const sink: Diagnostic[] = [];
     const inner: Frame = {
-      session, module, declaration, graph: this.#caller.graph, extents: this.#solution.extents, lead: this.#solution.lead, locals: new Map(),
+      session, module, declaration, graph: this.#caller.graph, extents: this.#solution.extents, lead: this.#solution.lead, dtypes: this.#dtypes, locals: new Map(),
       instance, sink, calls: this.#caller.calls, isOwnCheck: false, otherwise: this.#caller.otherwise,
     };
     session.active.push(declaration);
@@ -330,6 +355,7 @@ export function bindLocals(signature: Signature, values: ReadonlyMap<string, Val
 function defaultValue(name: string, type: NonNullable<SignatureParameter["type"]>, expression: NonNullable<SignatureParameter["syntax"]["default"]>, solution: Solution, signature: Signature, frame: Frame): Value | undefined {
   const value = frame.session.walk.evaluate(expression, frame);
   if (value.kind === "error") return undefined;
+  if (value.kind === "none") return value;
   if (type.kind !== "tensor") return compileTimeValue(frame, type.kind, name, value, expression.span);
   const wanted = instantiate(type.pattern, solution, signature.names);
   const before = frame.sink.length;

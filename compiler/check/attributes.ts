@@ -1,14 +1,14 @@
 /** Compile-time arguments: attributes of ops and compile-time parameters of functions, from syntax or value to data. */
 import { catalog } from "../diagnostics/catalog.ts";
 import { nearestHint } from "../diagnostics/nearest-name.ts";
-import { type Extent, extentValue } from "../ir/extent.ts";
-import type { Attribute } from "../ir/node.ts";
-import { dtypes } from "../ir/types.ts";
+import { type Extent, extentValue, productOfExtents, sameExtent } from "../ir/extent.ts";
+import type { Attribute, TensorNode } from "../ir/node.ts";
+import { dtypes, printType } from "../ir/types.ts";
 import type { AttributeKind } from "../ops/define.ts";
 import type { Span } from "../source/source-file.ts";
 import { openExtents } from "./assumptions.ts";
 import { evaluateExtent } from "./extents.ts";
-import type { CompileTimeType } from "./pattern.ts";
+import { type CompileTimeType, isDTypeClass } from "./pattern.ts";
 import { fail, type Frame, type Given } from "./session.ts";
 import type { Value } from "./values.ts";
 
@@ -23,15 +23,15 @@ const wanted: Readonly<Record<AttributeKind, string>> = {
   extent: "an extent",
 };
 
-/** The data of an op's attribute. Undefined after a report. */
-export function attributeOf(frame: Frame, kind: AttributeKind, name: string, given: Given): Attribute | undefined {
+/** The data of an op's attribute. `operand` is what `...` in a list of extents speaks of. Undefined after a report. */
+export function attributeOf(frame: Frame, kind: AttributeKind, name: string, given: Given, operand?: TensorNode): Attribute | undefined {
   switch (kind) {
     case "dtype":
       return dtypeOf(frame, name, given);
     case "extent":
       return given.expression ? evaluateExtent(given.expression, frame) : refuse(frame, name, wanted[kind], given.span);
     case "extents":
-      return extentsOf(frame, name, given);
+      return extentsOf(frame, name, given, operand);
     case "integer":
     case "axes":
     case "integers":
@@ -66,23 +66,40 @@ function listOf(value: Value): readonly number[] | undefined {
 
 function dtypeOf(frame: Frame, name: string, given: Given): Attribute | undefined {
   const word = given.expression?.kind === "name" ? given.expression.name : undefined;
-  const dtype = dtypes.find((candidate) => candidate === word);
+  const dtype = dtypes.find((candidate) => candidate === word) ?? (word !== undefined && isDTypeClass(word) ? frame.dtypes.get(word) : undefined);
   if (dtype !== undefined) return dtype;
   fail(frame, catalog.notCompileTime, given.span, [name, `one of ${dtypes.join(", ")}`], { hint: word === undefined ? undefined : nearestHint(word, dtypes) });
   return undefined;
 }
 
-function extentsOf(frame: Frame, name: string, given: Given): readonly Extent[] | undefined {
+function extentsOf(frame: Frame, name: string, given: Given, operand: TensorNode | undefined): readonly Extent[] | undefined {
   const { expression } = given;
   if (!expression) return refuse(frame, name, wanted.extents, given.span);
   const items = expression.kind === "list" || expression.kind === "tuple" ? expression.items : [expression];
   const extents: Extent[] = [];
-  for (const item of items) {
+  const hasRest = items[0]?.kind === "ellipsis";
+  for (const item of hasRest ? items.slice(1) : items) {
+    if (item.kind === "ellipsis") {
+      fail(frame, catalog.misplacedEllipsis, item.span, [hasRest ? "'...' is written twice in one shape" : "'...' must come first in a shape"]);
+      return undefined;
+    }
     const extent = evaluateExtent(item, frame);
     if (!extent) return undefined;
     extents.push(extent);
   }
-  return extents;
+  if (!hasRest) return extents;
+  const rest = frame.lead ?? (operand && axesBefore(operand, extents));
+  if (rest) return [...rest, ...extents];
+  fail(frame, catalog.misplacedEllipsis, items[0]?.span ?? given.span, [`'...' has no meaning here: no leading axes${operand ? ` of ${printType(operand.type)}` : ""} leave ${extents.map((extent) => extent.key).join(" * ")} elements`]);
+  return undefined;
+}
+
+/** The leading axes of a tensor whose other axes have as many elements as `extents`. */
+function axesBefore({ type }: TensorNode, extents: readonly Extent[]): readonly Extent[] | undefined {
+  const wanted = productOfExtents(extents);
+  const count = type.shape.findIndex((_, i) => sameExtent(productOfExtents(type.shape.slice(i)), wanted));
+  if (count >= 0) return type.shape.slice(0, count);
+  return extents.length === 0 ? type.shape : undefined;
 }
 
 /** Refuses a value that has no number; where only extents are to blame, the body may be right once they have one. */

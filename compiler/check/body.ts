@@ -19,7 +19,7 @@ export function runBody(declaration: FunctionDeclaration, frame: Frame): Value {
   const returned = body.kind === "value" ? { value: frame.session.walk.evaluate(body.value, frame), span: body.value.span } : runBlock(declaration, body.block, frame);
   if (!returned || returned.value.kind === "error") return errorValue;
   const { value, span } = returned;
-  if (value.kind === "op" || value.kind === "language" || value.kind === "function" || value.kind === "string") return fail(frame, catalog.notAValue, span, [describe(value)]);
+  if (value.kind === "op" || value.kind === "language" || value.kind === "function" || value.kind === "string" || value.kind === "none") return fail(frame, catalog.notAValue, span, [describe(value)]);
   return declaration.result ? checkResult(declaration, declaration.result, value, span, frame) : value;
 }
 
@@ -149,7 +149,7 @@ function runParam(declaration: FunctionDeclaration, statement: ParamStatement, f
     return bindError();
   }
   const node: TensorNode = known?.node ?? frame.graph.make("parameter", [], { name: path }, type, originOf(statement.span));
-  if (!known) instance.parameters.set(path, { path, node, initialiser });
+  if (!known) instance.parameters.set(path, { path, node, initialiser, ...(statement.doc === "" ? {} : { doc: statement.doc }) });
   frame.locals.set(name.text, { value: tensorValue(node), name, isLet: false, used: true });
 }
 

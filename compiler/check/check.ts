@@ -7,6 +7,7 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { type Extent, symbolExtent } from "../ir/extent.ts";
 import { Graph } from "../ir/graph.ts";
 import type { TensorFunction, TensorModule } from "../ir/node.ts";
+import type { DType } from "../ir/types.ts";
 import type { SourceFile, Span } from "../source/source-file.ts";
 import type { FunctionDeclaration } from "../syntax/tree.ts";
 import { assumeMore, type Assumed, newNotes, noAssumption } from "./assumptions.ts";
@@ -16,7 +17,7 @@ import { evaluate } from "./expression.ts";
 import { rootInstance } from "./instance.ts";
 import { checkModel } from "./model.ts";
 import { libraryNames, type Module, ModuleLoader, type Resolve } from "./modules.ts";
-import type { CompileTimeType, Signature } from "./pattern.ts";
+import { classesOf, type CompileTimeType, type DTypeClass, dtypeClasses, type DTypes, type Signature, withDTypes } from "./pattern.ts";
 import { constantValue } from "./scope.ts";
 import { type Frame, originOf, type Session } from "./session.ts";
 import { instantiate, type Solution } from "./unify-shapes.ts";
@@ -140,9 +141,12 @@ class Checker {
     // A check may begin within another one, which keeps its own notes.
     const outer = session.notes;
     let found: readonly Diagnostic[] = [];
-    for (let assumed: Assumed | undefined = noAssumption(plain); assumed; assumed = hasErrors(found) ? assumeMore(assumed, session.notes) : undefined) {
-      session.notes = newNotes();
-      found = this.#checkBody(fn, signature, assumed);
+    for (const variant of variantsOf(signature)) {
+      for (let assumed: Assumed | undefined = noAssumption(plain); assumed; assumed = hasErrors(found) ? assumeMore(assumed, session.notes) : undefined) {
+        session.notes = newNotes();
+        found = this.#checkBody(fn, withDTypes(signature, variant.dtypes), assumed, variant);
+      }
+      if (hasErrors(found) || this.#tainted.has(declaration)) break;
     }
     session.notes = outer;
     session.diagnostics.push(...found);
@@ -150,15 +154,15 @@ class Checker {
   }
 
   /** Walks a body with symbolic extents. A body whose value is an error is never free of errors, even if they lie elsewhere. */
-  #checkBody(fn: FunctionValue, signature: Signature, { extents, otherwise }: Assumed): readonly Diagnostic[] {
+  #checkBody(fn: FunctionValue, signature: Signature, { extents, otherwise }: Assumed, { dtypes, withOptional }: Variant): readonly Diagnostic[] {
     const { declaration, module } = fn;
     const session = this.#session;
     const sink: Diagnostic[] = [];
     const hasLead = signature.parameters.some((parameter) => parameter.type?.kind === "tensor" && parameter.type.pattern.lead);
-    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined), sink, otherwise };
+    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined, dtypes), sink, otherwise };
     const solution: Solution = { extents: new Map(extents), lead: frame.lead };
     session.active.push(declaration);
-    const ready = bindLocals(signature, sampleArguments(signature, solution, frame), solution, frame) && this.#checkDefaults(signature, frame, solution);
+    const ready = bindLocals(signature, sampleArguments(signature, solution, frame, withOptional), solution, frame) && this.#checkDefaults(signature, frame, solution);
     const value: Value = ready ? runBody(declaration, frame) : { kind: "error" };
     session.active.pop();
     if (value.kind === "error") this.#tainted.add(declaration);
@@ -174,9 +178,9 @@ class Checker {
     return bindLocals(signature, new Map([...frame.locals].filter(([name]) => !signature.parameters.some((parameter) => parameter.name === name && parameter.syntax.default)).map(([name, local]) => [name, local.value])), solution, { ...frame, locals: new Map(frame.locals) });
   }
 
-  #frame(module: Module, declaration: FunctionDeclaration | undefined, extents: ReadonlyMap<string, Extent>, lead: readonly Extent[] | undefined): Frame {
+  #frame(module: Module, declaration: FunctionDeclaration | undefined, extents: ReadonlyMap<string, Extent>, lead: readonly Extent[] | undefined, dtypes: DTypes = new Map()): Frame {
     return {
-      session: this.#session, module, declaration, graph: new Graph(), extents, lead, locals: new Map(),
+      session: this.#session, module, declaration, graph: new Graph(), extents, lead, dtypes, locals: new Map(),
       instance: declaration && declaration.kind !== "fn" ? rootInstance() : undefined, sink: this.#session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
     };
   }
@@ -197,10 +201,29 @@ const sampleValues: Readonly<Record<CompileTimeType, Value>> = {
   axes: { kind: "list", items: [{ kind: "number", value: -1 }] },
 };
 
+/** One way in which a function may be called: its open dtypes, and whether its optional arguments are there. */
+interface Variant {
+  readonly dtypes: DTypes;
+  readonly withOptional: boolean;
+}
+
+/** With everything, without the optional arguments, and with every other dtype. A first mistake ends the walk, so no mistake is told twice. */
+function variantsOf(signature: Signature): readonly Variant[] {
+  const classes = classesOf(signature);
+  const usual = new Map<DTypeClass, DType>(classes.map((word) => [word, dtypeClasses[word][0]]));
+  const hasOptional = signature.parameters.some(({ syntax }) => syntax.default?.kind === "none");
+  return [
+    { dtypes: usual, withOptional: true },
+    ...(hasOptional ? [{ dtypes: usual, withOptional: false }] : []),
+    ...classes.flatMap((word) => dtypeClasses[word].slice(1).map((dtype) => ({ dtypes: new Map([...usual, [word, dtype]]), withOptional: true }))),
+  ];
+}
+
 /** Symbolic tensors for tensor parameters; a compile-time parameter keeps its default, or takes a sample. */
-function sampleArguments(signature: Signature, solution: Solution, frame: Frame): Map<string, Value> {
+function sampleArguments(signature: Signature, solution: Solution, frame: Frame, withOptional: boolean): Map<string, Value> {
   const values = new Map<string, Value>();
   for (const { name, type, syntax } of signature.parameters) {
+    if (!withOptional && syntax.default?.kind === "none") continue;
     if (type?.kind === "tensor") {
       const tensor = instantiate(type.pattern, solution, signature.names);
       if (tensor) values.set(name, tensorValue(frame.graph.make("input", [], { name }, tensor, originOf(syntax.span))));

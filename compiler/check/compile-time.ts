@@ -1,6 +1,6 @@
 /**
  * Truths that are known while compiling: `where` clauses and `if`. Whole numbers, extents and flags with arithmetic and
- * comparisons. While a function is checked on its own its extents are only names, and a truth may be unknown.
+ * comparisons, and whether an optional argument is given. While a function is checked on its own its extents are only names, and a truth may be unknown.
  */
 import { catalog } from "../diagnostics/catalog.ts";
 import { extentValue } from "../ir/extent.ts";
@@ -9,7 +9,8 @@ import { findName } from "./scope.ts";
 import { fail, type Frame } from "./session.ts";
 import type { Value } from "./values.ts";
 
-type Known = number | boolean;
+/** Of a tensor, only whether it was given. */
+type Known = number | boolean | "none" | "given";
 
 /** `unknown` depends on an extent that has no number yet; `error` is reported. */
 export type Truth = { readonly value: boolean } | { readonly kind: "unknown" } | { readonly kind: "error" };
@@ -23,7 +24,8 @@ export function compileTimeTruth(expression: Expression, frame: Frame): Truth {
   const result = known(expression, frame);
   if (!("value" in result)) return result;
   if (typeof result.value === "boolean") return { value: result.value };
-  fail(frame, catalog.notCompileTime, expression.span, ["the condition", "a comparison or a flag"]);
+  if (result.value === "given") refuse(expression, frame);
+  else fail(frame, catalog.notCompileTime, expression.span, ["the condition", "a comparison or a flag"]);
   return { kind: "error" };
 }
 
@@ -56,6 +58,8 @@ function operand(expression: Expression, frame: Frame): Result {
       if (expression.operator === "-" && typeof inner.value === "number") return { value: -inner.value };
       return expression.operator === "not" && typeof inner.value === "boolean" ? { value: !inner.value } : refuse(expression, frame);
     }
+    case "none":
+      return { value: "none" };
     case "name": {
       const found = findName(expression.name, frame);
       if (found.kind === "extent") return fromValue({ kind: "extent", extent: found.extent }) ?? refuse(expression, frame);
@@ -79,6 +83,10 @@ function fromValue(value: Value): Result | undefined {
       const number = extentValue(value.extent);
       return number === undefined ? unknown : { value: number };
     }
+    case "none":
+      return { value: "none" };
+    case "tensor":
+      return { value: "given" };
     case "error":
       return error;
     default:
@@ -97,11 +105,14 @@ const onNumbers = (compute: (a: number, b: number) => Known): Combine => (a, b) 
 
 const onTruths = (compute: (a: boolean, b: boolean) => boolean): Combine => (a, b) => (typeof a === "boolean" && typeof b === "boolean" ? compute(a, b) : undefined);
 
+/** A tensor is compared with `none` alone. */
+const onAll = (compute: (a: Known, b: Known) => boolean): Combine => (a, b) => ((a === "given" && b !== "none") || (b === "given" && a !== "none") ? undefined : compute(a, b));
+
 const combine: Readonly<Record<BinaryOperator, Combine | undefined>> = {
   "+": onNumbers((a, b) => a + b), "-": onNumbers((a, b) => a - b), "*": onNumbers((a, b) => a * b),
   "/": onNumbers((a, b) => a / b), "%": onNumbers((a, b) => a % b), "**": onNumbers((a, b) => a ** b),
   "<": onNumbers((a, b) => a < b), "<=": onNumbers((a, b) => a <= b), ">": onNumbers((a, b) => a > b), ">=": onNumbers((a, b) => a >= b),
-  "==": (a, b) => a === b, "!=": (a, b) => a !== b,
+  "==": onAll((a, b) => a === b), "!=": onAll((a, b) => a !== b),
   and: onTruths((a, b) => a && b), or: onTruths((a, b) => a || b),
   "@": undefined, "|>": undefined,
 };

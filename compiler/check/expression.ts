@@ -2,6 +2,7 @@
 import { catalog } from "../diagnostics/catalog.ts";
 import { nearestHint } from "../diagnostics/nearest-name.ts";
 import type { Span } from "../source/source-file.ts";
+import { namesIn } from "../syntax/names-in.ts";
 import { type BinaryExpression, type Expression, leftSpine } from "../syntax/tree.ts";
 import { extentValue } from "../ir/extent.ts";
 import { needsNumber } from "./attributes.ts";
@@ -31,6 +32,10 @@ function evaluateOperand(expression: Expression, frame: Frame): Value {
       return { kind: "number", value: expression.value };
     case "boolean":
       return { kind: "boolean", value: expression.value };
+    case "none":
+      return { kind: "none" };
+    case "ellipsis":
+      return fail(frame, catalog.misplacedEllipsis, expression.span, ["'...' has no meaning here: it stands for axes, first in a list of extents"]);
     case "string":
       return { kind: "string", value: expression.value };
     case "name":
@@ -61,7 +66,14 @@ function evaluateOperand(expression: Expression, frame: Frame): Value {
     }
     case "choice": {
       const truth = compileTimeTruth(expression.condition, frame);
-      if ("value" in truth) return evaluate(truth.value ? expression.whenTrue : expression.whenFalse, frame);
+      if ("value" in truth) {
+        // What the other side reads is used, in another application.
+        for (const name of namesIn(truth.value ? expression.whenFalse : expression.whenTrue)) {
+          const local = frame.locals.get(name);
+          if (local) local.used = true;
+        }
+        return evaluate(truth.value ? expression.whenTrue : expression.whenFalse, frame);
+      }
       frame.session.notes.undecided ||= truth.kind === "unknown";
       // Not decided yet: both ways must make sense.
       const [whenTrue, whenFalse] = [evaluate(expression.whenTrue, frame), evaluate(expression.whenFalse, frame)];

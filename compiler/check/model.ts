@@ -23,7 +23,7 @@ export function checkModel(fn: FunctionValue, signature: Signature, session: Ses
   }
   const root = rootInstance();
   const frame: Frame = {
-    session, module, declaration, graph: new Graph(), extents, lead: undefined, locals: new Map(), instance: root, sink: session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
+    session, module, declaration, graph: new Graph(), extents, lead: undefined, dtypes: new Map(), locals: new Map(), instance: root, sink: session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
   };
   if (session.diagnostics.length > start) return undefined;
   const inputs: InputLeaf[] = [];
@@ -62,6 +62,7 @@ function outputsOf(fn: FunctionValue, value: Value, frame: Frame): Output[] {
     const name = names[i] ?? "output";
     if (names.indexOf(name) !== i) fail(frame, catalog.duplicateName, span, [name]);
     const node = materialise(frame, item, "f32", span);
-    return node ? [{ name, node }] : [];
+    const doc = declaration.result?.items[i]?.doc ?? "";
+    return node ? [{ name, node, ...(doc === "" ? {} : { doc }) }] : [];
   });
 }

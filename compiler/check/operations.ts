@@ -38,7 +38,8 @@ export function applyToValues(frame: Frame, op: Op, values: readonly Value[], at
   const dtype = commonDType(op, values);
   const inputs: TensorNode[] = [];
   for (const [i, value] of values.entries()) {
-    const node = materialise(frame, value, dtype, places[i]?.span ?? span);
+    const [only, ...others] = op.operands[i]?.dtypes ?? [];
+    const node = materialise(frame, value, only !== undefined && others.length === 0 ? only : dtype, places[i]?.span ?? span);
     if (!node) return errorValue;
     inputs.push(node);
   }
@@ -122,6 +123,9 @@ export function materialise(frame: Frame, value: Value, dtype: DType, span: Span
     case "list":
       return listNode(frame, value, dtype, span);
     case "error":
+      return undefined;
+    case "none":
+      fail(frame, catalog.notAValue, span, [describe(value)], { hint: "ask first: if x == none then ... else ..." });
       return undefined;
     case "string":
     case "tuple":

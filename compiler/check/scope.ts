@@ -82,7 +82,7 @@ export function constantValue(declaration: ConstDeclaration, module: Module, fra
 function evaluateConstant(declaration: ConstDeclaration, module: Module, frame: Frame): Value {
   const { session } = frame;
   const inner: Frame = {
-    session, module, declaration: undefined, graph: new Graph(), extents: new Map(), lead: undefined, locals: new Map(),
+    session, module, declaration: undefined, graph: new Graph(), extents: new Map(), lead: undefined, dtypes: new Map(), locals: new Map(),
     instance: undefined, sink: session.diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
   };
   const value = session.walk.evaluate(declaration.value, inner);

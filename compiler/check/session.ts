@@ -9,7 +9,7 @@ import type { Expression, FunctionDeclaration } from "../syntax/tree.ts";
 import type { Notes } from "./assumptions.ts";
 import type { Instance } from "./instance.ts";
 import type { Binding, Module } from "./modules.ts";
-import type { Signature } from "./pattern.ts";
+import type { DTypes, Signature } from "./pattern.ts";
 import { errorValue, type FunctionValue, type Value } from "./values.ts";
 
 /** Expressions nested in expressions, through calls as well. Bounds the recursion of the checker. */
@@ -72,6 +72,8 @@ export interface Frame {
   readonly extents: ReadonlyMap<string, Extent>;
   /** What `...` stands for. */
   readonly lead: readonly Extent[] | undefined;
+  /** What `float`, `number` and `any` stand for. */
+  readonly dtypes: DTypes;
   readonly locals: Map<string, Local>;
   /** Where parameters go; absent in a `fn`. */
   readonly instance: Instance | undefined;

@@ -9,7 +9,7 @@ import type { Span } from "../source/source-file.ts";
 import { type Expression, type FunctionDeclaration, leftSpine, type Name, type Parameter, type TypeSyntax } from "../syntax/tree.ts";
 import { evaluateExtent } from "./extents.ts";
 import type { Module } from "./modules.ts";
-import type { CompileTimeType, Pattern, Signature, SignatureParameter } from "./pattern.ts";
+import { type CompileTimeType, dtypeClasses, type DTypes, isDTypeClass, type Pattern, type Signature, type SignatureParameter } from "./pattern.ts";
 import type { Frame, Session } from "./session.ts";
 
 const compileTimeTypes: readonly CompileTimeType[] = ["int", "flag", "axes"];
@@ -17,6 +17,9 @@ const compileTimeTypes: readonly CompileTimeType[] = ["int", "flag", "axes"];
 const isCompileTime = (name: string): name is CompileTimeType => (compileTimeTypes as readonly string[]).includes(name);
 
 const isDType = (name: string): name is DType => (dtypes as readonly string[]).includes(name);
+
+/** While a signature is read, its open dtypes are what stands for them by default. */
+const samples: DTypes = new Map([["float", dtypeClasses.float[0]], ["number", dtypeClasses.number[0]], ["any", dtypeClasses.any[0]]]);
 
 /** Reads a declaration's parameter types. The result type is read later, in the frame of the body (see `readType`). */
 export function readSignature(declaration: FunctionDeclaration, module: Module, session: Session): Signature {
@@ -27,7 +30,7 @@ export function readSignature(declaration: FunctionDeclaration, module: Module, 
   declareAll(declaration.parameters.map((parameter) => parameter.name), diagnostics);
   for (const name of explicit) extents.set(name.text, symbolExtent(name.text));
   const frame: Frame = {
-    session, module, declaration, graph: new Graph(), extents, lead: [], locals: new Map(), instance: undefined, sink: diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
+    session, module, declaration, graph: new Graph(), extents, lead: [], dtypes: declaration.kind === "model" ? new Map() : samples, locals: new Map(), instance: undefined, sink: diagnostics, calls: new Map(), isOwnCheck: true, otherwise: false,
   };
   for (const parameter of declaration.parameters)
     for (const item of parameter.type?.shape ?? [])
@@ -82,13 +85,21 @@ function parameterType(syntax: Parameter, frame: Frame): SignatureParameter["typ
 
 /** A written type in a frame: its extents are evaluated there. Undefined after a report. */
 export function readType(type: TypeSyntax, frame: Frame): Pattern | undefined {
-  const dtype = type.name.text;
-  if (isCompileTime(dtype)) {
-    frame.sink.push(diagnose(catalog.compileTimeType, type.name.span, [dtype]));
+  const word = type.name.text;
+  if (isCompileTime(word)) {
+    frame.sink.push(diagnose(catalog.compileTimeType, type.name.span, [word]));
+    return undefined;
+  }
+  const written = isDTypeClass(word) ? word : undefined;
+  const dtype = written === undefined ? word : (frame.dtypes.get(written) ?? word);
+  if (written !== undefined && dtype === word) {
+    const isModel = frame.declaration?.kind === "model";
+    if (isModel) frame.sink.push(diagnose(catalog.modelInput, type.name.span, [`a model has fixed dtypes, not '${word}'`], { hint: `write one of ${dtypeClasses[written].join(", ")}` }));
+    else frame.sink.push(diagnose(catalog.unknownType, type.name.span, [word], { hint: `'${word}' is the dtype of an argument: no parameter's type has it` }));
     return undefined;
   }
   if (!isDType(dtype)) {
-    const hint = nearestHint(dtype, [...dtypes, ...compileTimeTypes]) ?? (/^(float|number|double)/.test(dtype) ? "did you mean 'f32'?" : undefined);
+    const hint = /^(float|double|number)./.test(dtype) ? `did you mean '${dtype === "float16" ? "f16" : "f32"}'?` : nearestHint(dtype, [...dtypes, ...Object.keys(dtypeClasses), ...compileTimeTypes]);
     frame.sink.push(diagnose(catalog.unknownType, type.name.span, [dtype], { hint: hint ?? `types are ${dtypes.join(", ")}` }));
     return undefined;
   }
@@ -113,5 +124,5 @@ export function readType(type: TypeSyntax, frame: Frame): Pattern | undefined {
     }
     extents.push(extent);
   }
-  return { dtype, lead, extents };
+  return { dtype, ...(written === undefined ? {} : { written }), lead, extents };
 }

@@ -18,6 +18,8 @@ export type Value =
   /** The number of elements along an axis, as a weak whole number. */
   | { readonly kind: "extent"; readonly extent: Extent }
   | { readonly kind: "string"; readonly value: string }
+  /** An optional argument that was not given. */
+  | { readonly kind: "none" }
   | { readonly kind: "list"; readonly items: readonly Value[] }
   | { readonly kind: "tuple"; readonly items: readonly Value[] }
   | { readonly kind: "op"; readonly op: Op }
@@ -61,6 +63,8 @@ export function describe(value: Value, depth = 0): string {
       return `extent ${value.extent.key}`;
     case "string":
       return "a string";
+    case "none":
+      return "'none'";
     case "list":
       return `a list of ${value.items.length}`;
     case "tuple": {

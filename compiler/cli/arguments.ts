@@ -14,8 +14,8 @@ export interface Arguments {
   readonly flags: Readonly<Record<string, boolean>>;
 }
 
-const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "dump", "html", "svg", "junit", "seed", "rows"] as const;
-const flagOptions = ["json", "help", "write", "check", "fault"] as const;
+const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "dump", "svg", "junit", "seed", "f16"] as const;
+const flagOptions = ["json", "help", "write", "check", "no-places"] as const;
 
 export function parseArguments(argv: readonly string[]): Arguments {
   const options = {
@@ -67,9 +67,10 @@ export function oneFile(args: Arguments): string {
   return file;
 }
 
-export function planOptions(args: Arguments): { cost: CostPreset; contract: Contract } {
+export function planOptions(args: Arguments): { cost: CostPreset; contract: Contract; f16: "native" | "as-f32" } {
   return {
     cost: oneOf("cost", args.text.cost, ["gpu", "software"], "gpu"),
     contract: oneOf("contract", args.text.contract, ["strict", "reassociate", "fast"], "reassociate"),
+    f16: oneOf("f16", args.text.f16, ["native", "as-f32"], "native"),
   };
 }

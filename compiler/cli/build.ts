@@ -1,6 +1,7 @@
 /** `normfuse build`: a typed module per model, with the kernels and the reference as readable files beside it. */
 import { compileModel, emitModule, emitReference } from "../index.ts";
 import type { KernelTarget } from "../index.ts";
+import { docsOf } from "../ir/node.ts";
 import { basename } from "node:path";
 import { type Arguments, oneFile, planOptions } from "./arguments.ts";
 import { Failure } from "./failure.ts";
@@ -19,12 +20,13 @@ export function build(args: Arguments): string {
   const [first, ...others] = kernelTargets;
   if (first === undefined) throw new Failure("usage", "--target reference alone makes no module", "add wgsl or gpujs: --target wgsl,reference");
   const out = args.text.out ?? "out";
+  const options = { ...planOptions(args), ...(args.flags["no-places"] === true ? {} : { sourceOf: loaded.sourceOf }) };
   const written = chosen.flatMap((model) => {
-    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, planOptions(args)).artifact;
-    const docs = Object.fromEntries(model.inputs.filter((leaf) => leaf.doc !== "").map((leaf) => [leaf.name, leaf.doc]));
+    const [{ fn, artifact }, ...more] = [compileModel(model, first, options), ...others.map((target) => compileModel(model, target, options))] as const;
+    const docs = docsOf(model);
     return emitModule({
-      artifacts: [artifact(first), ...others.map(artifact)], docs, source: basename(path),
-      ...(wanted.includes("reference") ? { reference: emitReference(model) } : {}),
+      artifacts: [artifact, ...more.map((compiled) => compiled.artifact)], docs, source: basename(path),
+      ...(wanted.includes("reference") ? { reference: emitReference(fn) } : {}),
     });
   });
   // Everything is compiled before anything is written: a mistake leaves the old files.

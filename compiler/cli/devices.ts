@@ -8,9 +8,8 @@ import { Failure } from "./failure.ts";
 export type DeviceName = "webgpu" | "gpujs" | "reference";
 
 export const deviceName = (args: Arguments): DeviceName => {
-  const name = oneOf<DeviceName | "wasm">("device", args.text.device, ["webgpu", "gpujs", "wasm", "reference"], "webgpu");
-  if (name === "wasm") throw new Failure("device", "the wasm device is not built yet", "use --device gpujs --mode webasm for WebAssembly through GPU.js, or --device reference");
-  return name;
+  if (args.text.device === "wasm") throw new Failure("usage", "--device got 'wasm'", "WebAssembly runs through GPU.js: --device gpujs --mode webasm");
+  return oneOf<DeviceName>("device", args.text.device, ["webgpu", "gpujs", "reference"], "webgpu");
 };
 
 export async function openDevice(name: "webgpu" | "gpujs", args: Arguments): Promise<Device> {

@@ -1,12 +1,16 @@
 /** Files of the command line: sources and their imports, and writing that never leaves a half-written file. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve as resolvePath } from "node:path";
-import { checkSource, type SourceFile, sourceFile, type TensorFunction } from "../index.ts";
+import { checkSource, type SourceFile, sourceFile, type SourceOf, type TensorFunction } from "../index.ts";
+import { parse } from "../syntax/parse.ts";
+import type { Expression } from "../syntax/tree.ts";
 import { Failure } from "./failure.ts";
 
-export function readText(path: string): string {
+export const readText = (path: string): string => readBytes(path).toString("utf8");
+
+export function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path);
   } catch (error) {
     const code = (error as { code?: string }).code;
     const why = code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a folder" : `cannot be read (${code ?? "unknown"})`;
@@ -28,12 +32,24 @@ export function resolveImport(importer: string, specifier: string): SourceFile |
 export function writeWhole(path: string, data: string | Uint8Array): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(resolvePath(dirname(path)));
     writeFileSync(temporary, data);
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new Failure("file", `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    if (existsSync(temporary)) rmSync(temporary);
+    throw new Failure("file", `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`, "give a path in a folder that can be written");
+  }
+}
+
+/** One folder at a time: Node's own recursion never ends where the system says of a folder to be made that it does not exist (/proc). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Made by another process in the meantime.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
   }
 }
 
@@ -41,6 +57,8 @@ export const joinPath = join;
 
 export interface LoadedModels {
   readonly file: SourceFile;
+  /** The file, and those that it imports. */
+  readonly sourceOf: SourceOf;
   readonly models: readonly TensorFunction[];
   readonly warnings: ReturnType<typeof checkSource>["diagnostics"];
 }
@@ -48,10 +66,35 @@ export interface LoadedModels {
 /** All models of a file, or a Failure with every diagnostic. */
 export function loadModels(path: string, bind: Readonly<Record<string, number>>): LoadedModels {
   const file = readSource(path);
+  refuseUnknownBindings(file, bind);
   const { models, diagnostics } = checkSource(file, { resolve: resolveImport, bind });
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error");
   if (errors.length > 0) throw new Failure("diagnostics", `${errors.length} ${errors.length === 1 ? "error" : "errors"} in ${path}`, undefined, diagnostics);
-  return { file, models, warnings: diagnostics };
+  return { file, sourceOf: (named) => (named === path ? file : findSource(named)), models, warnings: diagnostics };
+}
+
+/** A name that no model of the file has would change nothing, silently. */
+function refuseUnknownBindings(file: SourceFile, bind: Readonly<Record<string, number>>): void {
+  if (Object.keys(bind).length === 0) return;
+  const models = parse(file).tree.declarations.flatMap((declaration) => (declaration.kind === "model" ? [declaration] : []));
+  // What is wrong with the models themselves is reported when they are checked.
+  if (models.length === 0 || models.some((model) => model.broken)) return;
+  const extentsOf = models.map(({ name, extents = [], parameters }) => {
+    const inShapes = parameters.flatMap(({ type }) => (type?.shape ?? []).flatMap((item) => (item.kind === "extent" ? namesIn(item.value) : [])));
+    return { model: name.text, names: [...new Set([...extents.map(({ text }) => text), ...inShapes])] };
+  });
+  for (const [name, value] of Object.entries(bind))
+    if (!extentsOf.some(({ names }) => names.includes(name))) {
+      const known = extentsOf.map(({ model, names }) => `${model} has ${names.join(", ") || "none"}`).join("; ");
+      throw new Failure("bind", `--bind got '${name}=${value}', and no model of ${file.path} has an extent '${name}'`, `extents: ${known}`);
+    }
+}
+
+function namesIn(extent: Expression): string[] {
+  if (extent.kind === "name") return [extent.name];
+  if (extent.kind === "paren") return namesIn(extent.inner);
+  if (extent.kind === "binary") return [...namesIn(extent.left), ...namesIn(extent.right)];
+  return [];
 }
 
 /** The model that a command means: by name, or the only one. */

@@ -1,9 +1,10 @@
 /** `normfuse help`: what the commands and options are. */
 const texts: Readonly<Record<string, string>> = {
-  build: "build FILE.nf [--model NAME] [--target wgsl,gpujs,reference] [--out DIR]\n  a typed TypeScript module per model; kernels and reference as readable files beside it",
-  run: "run FILE.nf [--model NAME] --inputs FILE.json [--params FILE.json|seed:1] [--bind B=2] [--device webgpu|gpujs|reference]\n  one run; --mode async|cpu|webasm|webgpu for GPU.js, --adapter auto|gpu|swiftshader|gles for WebGPU",
+  build: "build FILE.nf [--model NAME] [--target wgsl,gpujs,reference] [--f16 native|as-f32] [--no-places] [--out DIR]\n  a typed TypeScript module per model; kernels and reference as readable files beside it; --no-places leaves out which line of the source a kernel computes",
+  run: "run FILE.nf [--model NAME] --inputs FILE.json [--params FILE.json|FILE.safetensors|seed:1] [--bind B=2] [--device webgpu|gpujs|reference]\n  one run; --mode async|cpu|webasm|webgpu for GPU.js, --adapter auto|gpu|swiftshader|gles for WebGPU",
   check: "check FILE.nf [--model NAME] [--bind B=4] [--device webgpu|gpujs] [--mode cpu] [--seed 1] [--junit FILE.xml]\n  every kernel and the whole model against the float64 reference, on ordinary and hostile inputs; exit code 1 if any diverges; --junit also writes a report for build servers",
   explain: "explain FILE.nf [--model NAME] [--bind B=2] [--target wgsl|gpujs] [--cost gpu|software] [--svg FILE]\n  kernels, the rules that made them, bytes and flops, and why each value in memory is there",
+  export: "export FILE.nf [--model NAME] [--bind B=2] [--params FILE.json|FILE.safetensors|seed:1] [--out FILE.onnx]\n  the model as an ONNX file; parameters inside it, or without --params as inputs of the graph",
   format: "format FILE.nf ... [--write | --check]\n  the one layout",
   dev: "dev FILE.nf [--model NAME] [--dump tree,tensor,folds,fused,kernel,code,artifact]\n  any stage of the compiler as text",
 };

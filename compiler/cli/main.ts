@@ -7,6 +7,7 @@ import { build } from "./build.ts";
 import { check } from "./check.ts";
 import { dev } from "./dev.ts";
 import { explainCommand } from "./explain.ts";
+import { exportCommand } from "./export.ts";
 import { Failure } from "./failure.ts";
 import { formatCommand } from "./format.ts";
 import { help } from "./help.ts";
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, (args: Arguments) => Outcome | Promise<O
   run: async (args) => ({ text: await run(args) }),
   check,
   explain: (args) => ({ text: explainCommand(args) }),
+  export: (args) => ({ text: exportCommand(args) }),
   format: formatCommand,
   dev: (args) => ({ text: dev(args) }),
   help: (args) => ({ text: help(args.files[0]) }),

@@ -1,6 +1,6 @@
 /** `normfuse run`: one model on one device, tensors in and out as JSON. */
 import { inferBindings } from "../../runtime/extents.ts";
-import { hostTensors } from "../../runtime/host-values.ts";
+import { givenValues } from "../../runtime/host-values.ts";
 import { load } from "../../runtime/index.ts";
 import { initialParameters } from "../../runtime/initialise.ts";
 import type { Tensor } from "../../runtime/tensor.ts";
@@ -10,6 +10,7 @@ import type { Artifact } from "../../runtime/artifact.ts";
 import { type Arguments, oneFile, planOptions } from "./arguments.ts";
 import { deviceName, openDevice } from "./devices.ts";
 import { loadModels, oneModel } from "./files.ts";
+import { readParameters } from "./parameters.ts";
 import { readTensors, tensorToJson } from "./tensor-json.ts";
 
 export interface RunOutcome {
@@ -19,12 +20,13 @@ export interface RunOutcome {
 }
 
 export async function run(args: Arguments): Promise<string> {
-  const model = oneModel(loadModels(oneFile(args), args.bind), args.model);
+  const loaded = loadModels(oneFile(args), args.bind);
+  const model = oneModel(loaded, args.model);
   const device = deviceName(args);
   const inputs = args.text.inputs === undefined ? {} : readTensors(args.text.inputs);
-  const compiled = compileModel(model, device === "gpujs" ? "gpujs" : "wgsl", planOptions(args));
+  const compiled = compileModel(model, device === "gpujs" ? "gpujs" : "wgsl", { ...planOptions(args), sourceOf: loaded.sourceOf });
   const parameters = parametersOf(args, compiled.artifact, inputs);
-  const outcome = device === "reference" ? runReference(model, compiled.artifact, args.bind, inputs, parameters) : await runOn(compiled.artifact, device, args, inputs, parameters);
+  const outcome = device === "reference" ? runReference(compiled.fn, compiled.artifact, args.bind, inputs, parameters) : await runOn(compiled.artifact, device, args, inputs, parameters);
   if (args.json) return JSON.stringify({ outputs: Object.fromEntries(Object.entries(outcome.outputs).map(([name, tensor]) => [name, tensorToJson(tensor)])), dispatches: outcome.dispatches, milliseconds: outcome.milliseconds });
   const lines = Object.entries(outcome.outputs).map(([name, tensor]) => `${name}: ${tensor.dtype}[${tensor.shape.join(", ")}] ${preview(tensor.data)}`);
   return [...lines, `${outcome.dispatches} ${outcome.dispatches === 1 ? "dispatch" : "dispatches"}, ${outcome.milliseconds.toFixed(2)} ms on ${device}`].join("\n");
@@ -35,18 +37,17 @@ const preview = (data: ArrayLike<number>): string => {
   return `[${shown.join(", ")}${data.length > 8 ? `, ... ${data.length - 8} more` : ""}]`;
 };
 
-/** `--params FILE.json`, or `seed:N` for the initialisers of the source with that seed (seed 1 when left out). */
-function parametersOf(args: Arguments, artifact: Artifact, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  const given = args.text.params ?? "seed:1";
-  const seed = /^seed:(\d+)$/.exec(given);
-  if (!seed) return readTensors(given);
+/** `--params FILE.json`, `FILE.safetensors`, or `seed:N` for the initialisers of the source with that seed (seed 1 when left out). */
+function parametersOf(args: Arguments, artifact: Artifact, inputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
+  const source = readParameters(args.text.params ?? "seed:1");
+  if (source.kind === "tensors") return source.tensors;
   const used = artifact.parameters.some((parameter) => parameter.shape.some((extent) => typeof extent !== "number"));
-  return initialParameters(artifact, Number(seed[1]), used ? bindingsOf(artifact, args.bind, inputs) : args.bind);
+  return initialParameters(artifact, source.seed, used ? bindingsOf(artifact, args.bind, inputs) : args.bind);
 }
 
 /** Extents from the shapes of the inputs; checks them too. throws: RuntimeError, as the runtime does */
 function bindingsOf(artifact: Artifact, bind: Readonly<Record<string, number>>, inputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, number>> {
-  return inferBindings(hostTensors("input", artifact.inputs, inputs), bind);
+  return inferBindings(givenValues("input", artifact.inputs, inputs), bind);
 }
 
 async function runOn(artifact: Artifact, name: "webgpu" | "gpujs", args: Arguments, inputs: Readonly<Record<string, Tensor>>, parameters: Readonly<Record<string, Tensor>>): Promise<RunOutcome> {
@@ -61,7 +62,7 @@ async function runOn(artifact: Artifact, name: "webgpu" | "gpujs", args: Argumen
 }
 
 function runReference(model: TensorFunction, artifact: Artifact, bind: Readonly<Record<string, number>>, inputs: Readonly<Record<string, Tensor>>, parameters: Readonly<Record<string, Tensor>>): RunOutcome {
-  const bindings = inferBindings(hostTensors("parameter", artifact.parameters, parameters), bindingsOf(artifact, bind, inputs));
+  const bindings = inferBindings(givenValues("parameter", artifact.parameters, parameters), bindingsOf(artifact, bind, inputs));
   const wide = (tensors: Readonly<Record<string, Tensor>>): Record<string, ReferenceTensor> => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.shape, data: Float64Array.from(tensor.data) }]));
   const start = performance.now();
   const outputs = evaluateReference(model, bindings, wide(inputs), wide(parameters));

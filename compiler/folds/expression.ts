@@ -102,9 +102,10 @@ export class Expressions {
       if (op === "add" && left === 0) return b;
       if (op === "mul" && (left === 0 || right === 0)) return this.constant(0, a.dtype);
       if (left !== undefined && right !== undefined) {
-        if (op === "add") return this.constant(left + right, a.dtype);
-        if (op === "sub") return this.constant(left - right, a.dtype);
-        if (op === "mul") return this.constant(left * right, a.dtype);
+        const wrapped = (value: number): Expr => this.constant(a.dtype === "u32" ? value >>> 0 : value | 0, a.dtype);
+        if (op === "add") return wrapped(left + right);
+        if (op === "sub") return wrapped(left - right);
+        if (op === "mul") return wrapped(Math.imul(left, right));
       }
     }
     return undefined;

@@ -3,7 +3,7 @@
  * bounds of the ranges prove them. This is what makes a reshape of a flattened box disappear.
  */
 import { addExtents, constantExtent, divideExtents, type Extent, extentValue, multiplyExtents, sameExtent, subtractExtents } from "../ir/extent.ts";
-import { type Expr, type Expressions, type Range, rangesOf } from "./expression.ts";
+import { type Expr, type Expressions, type Range, rangesOf, visit } from "./expression.ts";
 
 interface Term {
   readonly atom: Expr;
@@ -149,4 +149,16 @@ export function isMultipleApartFrom(expr: Expr, range: Range, divisor: number, s
   const form = linear(expr);
   const divides = (extent: Extent, by: number): boolean => extent.terms.every((term) => (term.coefficient * by) % divisor === 0);
   return divides(form.offset, 1) && form.terms.every((term) => (term.atom.kind === "index" && term.atom.range === range) || divides(term.weight, term.atom.kind === "index" ? (scales.get(term.atom.range) ?? 1) : 1));
+}
+
+/** Quotients and remainders from which on an index is long: those of windows and reshapes, as counted before a kernel is simplified. */
+const longestIndex = 6;
+
+/** Do the indices in `expr` take much arithmetic? Then it is worth computing once per element and not once per invocation. */
+export function hasLongIndices(expr: Expr): boolean {
+  let quotients = 0;
+  visit(expr, (node) => {
+    if (node.kind === "apply" && node.dtype === "i32" && (node.op === "div" || node.op === "rem")) quotients++;
+  });
+  return quotients >= longestIndex;
 }

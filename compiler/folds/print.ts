@@ -1,5 +1,5 @@
 /** Text of the index-space level, for dumps and golden files. */
-import { type Expr } from "./expression.ts";
+import { type Expr, operandsOf, visit } from "./expression.ts";
 import type { Definition, Program } from "./node.ts";
 import { printType } from "../ir/types.ts";
 import type { Instruction } from "../kernel/node.ts";
@@ -10,7 +10,36 @@ const infix: Partial<Record<Instruction, { readonly text: string; readonly level
   add: { text: "+", level: 4 }, sub: { text: "-", level: 4 }, mul: { text: "*", level: 5 }, div: { text: "/", level: 5 }, rem: { text: "%", level: 5 },
 };
 
-export function printExpr(expr: Expr, level = 0): string {
+/** Expressions of more nodes than this, counted as a tree, name their shared parts. */
+const plainSize = 64;
+
+/** An expression as text: with shared parts, where it is large, as `%0 = ...; %1 = ...; value`, each part once. cost: linear in the distinct nodes. */
+export function printExpr(expr: Expr): string {
+  const names = new Map<Expr, string>();
+  const lets = sharedParts(expr).map((part, i) => {
+    const text = `%${i} = ${print(part, 0, names)}`;
+    names.set(part, `%${i}`);
+    return text;
+  });
+  return [...lets, print(expr, 0, names)].join("; ");
+}
+
+/** What is printed apart: operations that several others use, operands first; nothing in a small expression. */
+function sharedParts(expr: Expr): readonly Expr[] {
+  const size = new Map<Expr, number>();
+  const uses = new Map<Expr, number>();
+  visit(expr, (node) => {
+    const operands = operandsOf(node);
+    size.set(node, operands.reduce((sum, operand) => sum + (size.get(operand) ?? 1), 1));
+    for (const operand of operands) uses.set(operand, (uses.get(operand) ?? 0) + 1);
+  });
+  if ((size.get(expr) ?? 1) <= plainSize) return [];
+  return [...size.keys()].filter((node) => node !== expr && (uses.get(node) ?? 0) > 1 && operandsOf(node).length > 0 && node.kind !== "load");
+}
+
+function print(expr: Expr, level: number, names: ReadonlyMap<Expr, string>): string {
+  const name = names.get(expr);
+  if (name !== undefined) return name;
   switch (expr.kind) {
     case "const":
       return Object.is(expr.value, -0) ? "-0" : String(expr.value);
@@ -19,19 +48,19 @@ export function printExpr(expr: Expr, level = 0): string {
     case "index":
       return rangeName(expr.range);
     case "load":
-      return `${expr.source}[${expr.indices.map((index) => printExpr(index)).join(", ")}]`;
+      return `${expr.source}[${expr.indices.map((index) => print(index, 0, names)).join(", ")}]`;
     case "convert":
     case "bitcast":
-      return `${expr.kind === "bitcast" ? "bits_" : ""}${expr.dtype}(${printExpr(expr.arg)})`;
+      return `${expr.kind === "bitcast" ? "bits_" : ""}${expr.dtype}(${print(expr.arg, 0, names)})`;
     case "apply": {
       const operator = infix[expr.op];
       const [a, b] = expr.args;
       if (operator && a && b) {
-        const text = `${printExpr(a, operator.level)} ${operator.text} ${printExpr(b, operator.level + 1)}`;
+        const text = `${print(a, operator.level, names)} ${operator.text} ${print(b, operator.level + 1, names)}`;
         return level > operator.level ? `(${text})` : text;
       }
-      if (expr.op === "neg" && a) return `-${printExpr(a, 6)}`;
-      return `${expr.op}(${expr.args.map((arg) => printExpr(arg)).join(", ")})`;
+      if (expr.op === "neg" && a) return `-${print(a, 6, names)}`;
+      return `${expr.op}(${expr.args.map((arg) => print(arg, 0, names)).join(", ")})`;
     }
     default:
       return expr satisfies never;

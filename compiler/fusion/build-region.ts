@@ -3,13 +3,14 @@ import { type Expr, type Expressions, loadsOf } from "../folds/expression.ts";
 import { bindBox, inlineMaps, substitute } from "../folds/inline.ts";
 import type { Definition, Program } from "../folds/node.ts";
 import { classifyRegion, classifyThread } from "./classify-region.ts";
+import { classifyStream } from "./classify-stream.ts";
 import { type Illegal, isIllegal, type Member, type Region, type RegionOutput, type Templates } from "./region.ts";
 
-/** The region of the definitions `roots` (one, or folds over the same rows), with `stored` in memory. */
-export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMap<string, Definition>, stored: ReadonlySet<string>, roots: readonly Definition[], templates: Templates): Region | Illegal {
+/** The region of the definitions `roots` (one, or several over boxes of equal extents), with `stored` in memory. */
+export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMap<string, Definition>, stored: ReadonlySet<string>, roots: readonly Definition[], templates: Templates, rescales = true): Region | Illegal {
   const isRoot = new Set(roots.map((root) => root.name));
   const memo = new Map<Expr, Expr>();
-  const inlined = (body: Expr): Expr => inlineMaps(e, body, (name) => (stored.has(name) ? undefined : byName.get(name)), memo);
+  const inlined = (body: Expr): Expr => inlineMaps(e, body, (name) => (stored.has(name) && !isRoot.has(name) ? undefined : byName.get(name)), memo);
   const members = new Map<string, Member>();
   /** Folds that are read at more than one index: only a product may be, by the folds over its own rows. */
   const scattered = new Set<string>();
@@ -38,23 +39,21 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
   };
   const outputs: RegionOutput[] = [];
   for (const root of roots) {
-    if (root.fold) {
-      const first = roots[0] as Definition;
-      const at = root.box.map((range, axis) => e.index(root === first ? range : (first.box[axis] ?? range)));
-      const body = e.load(root.name, at, root.dtype);
-      gather([body]);
-      outputs.push({ definition: root, body, box: first.box });
-    } else {
-      const body = inlined(root.body);
-      gather([body]);
-      outputs.push({ definition: root, body, box: root.box });
-    }
+    const first = roots[0] as Definition;
+    const at = root.box.map((range, axis) => e.index(root === first ? range : (first.box[axis] ?? range)));
+    const body = root.fold ? e.load(root.name, at, root.dtype) : substitute(e, inlined(root.body), bindBox(root, at));
+    gather([body]);
+    outputs.push({ definition: root, body, box: first.box });
   }
   if (illegal) return { illegal };
   const order = program.definitions.flatMap((definition) => members.get(definition.name) ?? []);
   const many = order.filter((member) => scattered.has(member.definition.name));
   if (templates === "thread" && !many[0]) return classifyThread(outputs, order);
   if (order.length === 0) return { template: "elementwise", outputs };
+  const stream = templates === "workgroup" && order.length > 1 ? classifyStream(e, outputs, order) : undefined;
+  // Moving a maximum along is another formula for the same number.
+  const ofStream = stream && new Set([stream.definition, stream.scores.definition]);
+  if (stream && (rescales || !stream.shift) && many.every((member) => ofStream?.has(member.definition))) return stream;
   const region: Region | Illegal = templates === "thread" ? { illegal: "" } : classifyRegion(e, outputs, order);
   const misplaced = many.find((member) => isIllegal(region) || region.template !== "contraction" || region.definition !== member.definition);
   return misplaced && (templates === "thread" || !isIllegal(region)) ? { illegal: `${misplaced.definition.name} is read at two places of its box` } : region;

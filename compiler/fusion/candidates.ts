@@ -27,13 +27,19 @@ export function candidateMaps(e: Expressions, program: Program): Set<string> {
   const users = usersOf(program);
   const isOutput = new Set(program.outputs.map((output) => output.definition));
   const fromParameters = parameterOnly(program);
-  const isContraction = (definition: Definition): boolean => definition.fold !== undefined && contractionShape(e, { ...definition, body: inlineMaps(e, definition.body, (name) => byName.get(name)) }) !== undefined;
+  // What depends on constants alone is always cheaper to compute again.
+  const fromData = new Set(program.sources.map((source) => source.name));
+  for (const definition of program.definitions) if (loadsOf(definition.body).some((load) => fromData.has(load.source))) fromData.add(definition.name);
+  // The indices of a product stand in the maps between it and its operands; through branches nothing is followed, or a long
+  // chain of them would be walked again for each product.
+  const chained = (name: string): Definition | undefined => ((users.get(name)?.length ?? 0) > 1 ? undefined : byName.get(name));
+  const isContraction = (definition: Definition): boolean => definition.fold !== undefined && contractionShape(e, { ...definition, body: inlineMaps(e, definition.body, chained) }) !== undefined;
   const contractions = new Set(program.definitions.filter(isContraction).map((definition) => definition.name));
   const candidates = new Set<string>(isOutput);
   for (const name of contractions)
     for (const load of loadsOf((byName.get(name) as Definition).body)) {
       const operand = nontrivial(byName, load.source);
-      if (operand && !operand.fold && !fromParameters(operand.name)) candidates.add(operand.name);
+      if (operand && !operand.fold && !fromParameters(operand.name) && fromData.has(operand.name)) candidates.add(operand.name);
     }
   const sinks = new Map<string, string>();
   for (const definition of [...program.definitions].reverse()) {
@@ -46,7 +52,7 @@ export function candidateMaps(e: Expressions, program: Program): Set<string> {
       for (const sink of reached.split("|")) if (sink !== "") found.add(sink);
     }
     sinks.set(definition.name, [...found].sort().join("|"));
-    if (kinds.size > 1 && !definition.fold && !fromParameters(definition.name) && loadsOf(definition.body).length > 0) candidates.add(definition.name);
+    if (kinds.size > 1 && !definition.fold && !fromParameters(definition.name) && fromData.has(definition.name)) candidates.add(definition.name);
   }
   return candidates;
 }

@@ -3,7 +3,7 @@ import { type Expr, type Expressions, loadsOf, type Range, rangesOf } from "../f
 import { substitute } from "../folds/inline.ts";
 import { extentValue, sameExtent } from "../ir/extent.ts";
 import { type ContractionShape, contractionShape } from "./contraction-shape.ts";
-import type { ContractionRegion, Illegal, Member, Region, RegionOutput, RowsRegion, ThreadRegion } from "./region.ts";
+import type { ContractionRegion, Illegal, Member, Product, Region, RegionOutput, RowsRegion, ThreadRegion } from "./region.ts";
 
 const sameIndices = (a: readonly Expr[], b: readonly Expr[]): boolean => a.every((index, axis) => index === b[axis]);
 
@@ -13,9 +13,19 @@ export function classifyRegion(e: Expressions, outputs: readonly RegionOutput[],
     const shape = contractionShape(e, { ...member.definition, body: member.body, box: plainRanges(member.at) });
     return shape ? [{ member, shape }] : [];
   });
-  if (products.length > 1) return { illegal: `${products.map(({ member }) => member.definition.name).join(" and ")} are two contractions` };
-  const only = products[0];
-  return only ? classifyContraction(e, outputs, members, only.member, only.shape) : classifyRows(outputs, members);
+  const [first, ...others] = products;
+  if (!first) return classifyRows(outputs, members);
+  const siblings = others.map(({ member, shape }) => siblingOf(e, first.shape, member, shape));
+  if (!siblings.every((sibling) => sibling !== undefined)) return { illegal: `${products.map(({ member }) => member.definition.name).join(" and ")} are two contractions` };
+  return classifyContraction(e, outputs, members, products.map(({ member }) => member), first.shape, siblings as Product[]);
+}
+
+/** A second product of the same left operand over the same rows and columns, with the first one's k. */
+function siblingOf(e: Expressions, first: ContractionShape, member: Member, shape: ContractionShape): Product | undefined {
+  const sameRanges = (a: readonly Range[], b: readonly Range[]): boolean => a.length === b.length && a.every((range, i) => range === b[i]);
+  if (!sameRanges(first.batch, shape.batch) || !sameRanges(first.rows, shape.rows) || !sameRanges(first.columns, shape.columns) || !sameBox(first.inner, shape.inner)) return undefined;
+  const by = new Map(shape.inner.map((range, i) => [range, e.index(first.inner[i] as Range)]));
+  return substitute(e, shape.left, by) === first.left ? { definition: member.definition, right: substitute(e, shape.right, by) } : undefined;
 }
 
 export function classifyThread(outputs: readonly RegionOutput[], members: readonly Member[]): ThreadRegion | Illegal {
@@ -39,11 +49,15 @@ function classifyRows(outputs: readonly RegionOutput[], members: readonly Member
   return { template: "rows", outputs, rows, folds: members };
 }
 
-function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], members: readonly Member[], product: Member, shape: ContractionShape): ContractionRegion | Illegal {
+function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], members: readonly Member[], products: readonly Member[], shape: ContractionShape, siblings: readonly Product[]): ContractionRegion | Illegal {
+  const [product] = products as readonly [Member];
   const name = product.definition.name;
-  const box = (outputs[0]?.box ?? []).filter((range) => extentValue(range.extent) !== 1);
-  const own = plainRanges(product.at);
-  if (outputs.length !== 1 || own.length !== box.length || box.some((range) => !own.includes(range))) return { illegal: `${name} is used over another box than its own` };
+  const isProduct = new Set(products.map((member) => member.definition.name));
+  for (const output of outputs) {
+    const box = output.box.filter((range) => extentValue(range.extent) !== 1);
+    const elsewhere = products.find((member) => plainRanges(member.at).length !== box.length || box.some((range) => !plainRanges(member.at).includes(range)));
+    if (elsewhere) return { illegal: `${elsewhere.definition.name} is used over another box than its own` };
+  }
   const rowRanges = new Set([...shape.batch, ...shape.rows]);
   const inside = new Set(members.map((member) => member.definition.name));
   const needs = (body: Expr): string[] => loadsOf(body).map((load) => load.source).filter((source) => inside.has(source));
@@ -54,19 +68,19 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
     const member = members.find((candidate) => candidate.definition.name === source);
     if (member) for (const needed of needs(member.body)) mark(needed);
   };
-  for (const needed of needs(product.body)) mark(needed);
-  const afterNames = new Set<string>([name]);
+  for (const each of products) for (const needed of needs(each.body)) mark(needed);
+  const afterNames = new Set<string>(isProduct);
   const prologue: Member[] = [];
   const ride: Member[] = [];
   const epilogue: Member[] = [];
   for (const member of members) {
-    if (member === product) continue;
+    if (isProduct.has(member.definition.name)) continue;
     const memberName = member.definition.name;
     if (!plainRanges(member.at).every((range) => rowRanges.has(range))) return { illegal: `${memberName} is no statistic of the rows of ${name}` };
     if ([...shape.batch, ...shape.rows].some((range) => !plainRanges(member.at).includes(range))) return { illegal: `${memberName} is constant along rows of ${name}` };
     const after = needs(member.body).some((source) => afterNames.has(source));
     if (after) {
-      const moved = alongColumns(e, member, name, shape);
+      const moved = alongColumns(e, member, isProduct, shape);
       if (!moved) return { illegal: `${memberName} folds ${name} along something else than its columns` };
       afterNames.add(memberName);
       epilogue.push(moved);
@@ -75,7 +89,7 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
       ride.push({ ...member, body: substitute(e, member.body, by), ranges: shape.inner });
     } else prologue.push(member);
   }
-  const atOwnPlace = (body: Expr): boolean => loadsOf(body).every((load) => load.source !== name || sameIndices(load.indices, product.at));
+  const atOwnPlace = (body: Expr): boolean => loadsOf(body).every((load) => !isProduct.has(load.source) || sameIndices(load.indices, product.at));
   if (![...outputs, ...epilogue].every((each) => atOwnPlace(each.body))) return { illegal: `${name} is read at two places of its box` };
   if ([...beforeNames].some((before) => afterNames.has(before))) return { illegal: `${name} needs a statistic of itself` };
   // A statistic that another one needs cannot ride: it must be complete before the loop that would accumulate it.
@@ -86,7 +100,7 @@ function classifyContraction(e: Expressions, outputs: readonly RegionOutput[], m
     if (moved) prologue.push(...ride.splice(early, 1).map((rider) => originalOf(members, rider)));
   }
   prologue.sort((a, b) => members.indexOf(originalOf(members, a)) - members.indexOf(originalOf(members, b)));
-  return { template: "contraction", outputs, definition: product.definition, shape, prologue, ride, epilogue, partials: [] };
+  return { template: "contraction", outputs, definition: product.definition, shape, siblings, prologue, ride, epilogue, partials: [] };
 }
 
 const originalOf = (members: readonly Member[], member: Member): Member => members.find((candidate) => candidate.definition === member.definition) ?? member;
@@ -94,13 +108,13 @@ const originalOf = (members: readonly Member[], member: Member): Member => membe
 const sameBox = (a: readonly Range[], b: readonly Range[]): boolean => a.length === b.length && a.every((range, i) => sameExtent(range.extent, (b[i] as Range).extent));
 
 /** A fold over the columns of the product, renamed to run over the columns. */
-function alongColumns(e: Expressions, member: Member, product: string, shape: ContractionShape): Member | undefined {
+function alongColumns(e: Expressions, member: Member, products: ReadonlySet<string>, shape: ContractionShape): Member | undefined {
   const columns = shape.columns;
   if (!sameBox(member.ranges, columns)) return undefined;
   const body = substitute(e, member.body, new Map(member.ranges.map((folded, i) => [folded, e.index(columns[i] as Range)])));
   const expected = new Set<Range>([...shape.batch, ...shape.rows, ...columns]);
   for (const load of loadsOf(body))
-    if (load.source === product && !plainRanges(load.indices).every((at) => expected.has(at))) return undefined;
+    if (products.has(load.source) && !plainRanges(load.indices).every((at) => expected.has(at))) return undefined;
   for (const used of rangesOf(body)) if (!expected.has(used)) return undefined;
   return { ...member, body, ranges: columns };
 }

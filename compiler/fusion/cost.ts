@@ -5,15 +5,16 @@
 import { type Expr, loadsOf, type Range, rangesOf, visit } from "../folds/expression.ts";
 import { type Bindings, bindExtent, type Extent, extentNames, extentValue, productOfExtents } from "../ir/extent.ts";
 import { byteSize, type DType } from "../ir/types.ts";
-import { chooseContractionTile, chooseMapTile, chooseRowTile, workgroupBytes } from "../schedule/choose-tile.ts";
-import type { ContractionTile, MapTile, RowTile } from "../schedule/tile.ts";
+import { chooseContractionTile, chooseMapTile, chooseRowTile, chooseStreamTile, workgroupBytes } from "../schedule/choose-tile.ts";
+import type { ContractionTile, MapTile, RowTile, StreamTile } from "../schedule/tile.ts";
 import type { Target } from "../target.ts";
-import type { ContractionRegion, Illegal, Member, Region, RowsRegion, ThreadRegion } from "./region.ts";
+import { type ContractionRegion, type Illegal, type Member, productsOf, type Region, type RowsRegion, type StreamRegion, streamTotal, type ThreadRegion } from "./region.ts";
 
 export type Tile =
   | { readonly template: "contraction"; readonly tile: ContractionTile }
   | { readonly template: "rows"; readonly tile: RowTile }
   | { readonly template: "elementwise"; readonly tile: MapTile }
+  | { readonly template: "stream"; readonly tile: StreamTile }
   | { readonly template: "thread" };
 
 export interface RegionCost {
@@ -61,8 +62,13 @@ export function tensorsRead(region: Region): Set<string> {
   for (const member of foldsOf(region)) add(member.body);
   if (region.template === "contraction") {
     add(region.shape.left);
-    add(region.shape.right);
-    read.delete(region.definition.name);
+    for (const product of productsOf(region)) add(product.right);
+    for (const product of productsOf(region)) read.delete(product.definition.name);
+  }
+  if (region.template === "stream") {
+    for (const { left, right } of [region.shape, region.scores.shape]) for (const operand of [left, right]) add(operand);
+    add(region.finish);
+    for (const made of [region.definition.name, region.scores.definition.name, streamTotal]) read.delete(made);
   }
   return read;
 }
@@ -76,6 +82,8 @@ export function foldsOf(region: Region): readonly Member[] {
       return region.folds;
     case "contraction":
       return [...region.prologue, ...region.ride, ...region.epilogue];
+    case "stream":
+      return [...region.prologue, ...(region.shift ? [region.shift] : []), ...region.folds, ...region.epilogue];
     default:
       return region satisfies never;
   }
@@ -125,6 +133,8 @@ function workOf(region: Region, context: CostContext, lanes: (region: Contractio
       return rowsWork(region, context);
     case "contraction":
       return contractionWork(region, context, lanes(region));
+    case "stream":
+      return streamWork(region, context);
     case "thread":
       return threadWork(region, context);
     default:
@@ -161,16 +171,32 @@ function contractionWork(region: ContractionRegion, context: CostContext, lanes:
   const threads = tile.threadsX * tile.threadsY;
   const workgroups = batch * across * down;
   const ridden = region.ride.reduce((total, member) => total + operationsIn(member.body) + 1, 0);
-  const main = 2 * paddedRows * paddedColumns * inner + across * paddedRows * inner * (operationsIn(shape.left) + ridden) + down * columns * inner * operationsIn(shape.right);
+  const rights = productsOf(region).map((product) => product.right);
+  const main = 2 * rights.length * paddedRows * paddedColumns * inner + (tile.staged ? 1 : tile.threadsX) * across * paddedRows * inner * (operationsIn(shape.left) + ridden) + down * columns * inner * sum(rights.map(operationsIn));
   const prologue = across * paddedRows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges) * (operationsIn(member.body) + 1)));
   const after = paddedRows * columns * (sum(region.epilogue.map((member) => operationsIn(member.body) + 1)) + sum(region.outputs.map((output) => operationsIn(output.body))));
   const emitted = paddedRows * columns * sum(region.partials.map((partial) => operationsIn(partial.element) + 1));
-  const reads = across * rows * inner * loadsAlong(shape.left, shape.inner) + down * columns * inner * loadsAlong(shape.right, shape.inner) + across * rows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges)));
-  const crossings = 2 * Math.ceil(inner / tile.innerBlock) + 3 * levelCount(region.prologue) + (region.prologue.length > 0 ? 1 : 0) + (region.ride.length > 0 ? 3 : 0) + (region.partials.length > 0 ? 4 : 0) + 3 * levelCount(region.epilogue);
+  const reads = across * rows * inner * loadsAlong(shape.left, shape.inner) + down * columns * inner * sum(rights.map((right) => loadsAlong(right, shape.inner))) + across * rows * sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges)));
+  const crossings = (tile.staged ? 2 * Math.ceil(inner / tile.innerBlock) : 0) + 3 * levelCount(region.prologue) + (region.prologue.length > 0 ? 1 : 0) + (region.ride.length > 0 && tile.staged ? 3 : 0) + (region.partials.length > 0 ? 4 : 0) + 3 * levelCount(region.epilogue);
   return {
     tile: { template: "contraction", tile }, flops: batch * (main + prologue + after + emitted), cacheBytes: 4 * batch * reads,
     invocations: threads * workgroups, barriers: crossings * threads * workgroups,
   };
+}
+
+/** Invocations of a workgroup that read one element of k together, as one access. */
+const sharedReads = 32;
+
+function streamWork(region: StreamRegion, context: CostContext): Work | Illegal {
+  const { shape, scores } = region;
+  const tile = chooseStreamTile(region, context.target);
+  if (!tile) return { illegal: "row exceeds registers: a row of both operands does not fit one invocation" };
+  const rows = lengthOfRanges(context, [...shape.batch, ...shape.rows]);
+  const [columns, inner, depth] = [shape.columns, shape.inner, scores.shape.inner].map((ranges) => lengthOfRanges(context, ranges)) as [number, number, number];
+  const perStep = 2 * depth + 2 * columns + depth * operationsIn(scores.shape.right) + columns * operationsIn(shape.right) + operationsIn(shape.left) + sum(region.folds.map((fold) => operationsIn(fold.body) + 1)) + 2;
+  const before = sum(region.prologue.map((member) => lengthOfRanges(context, member.ranges) * (operationsIn(member.body) + 1))) + depth * operationsIn(scores.shape.left);
+  const after = columns * sum([...region.outputs, ...region.epilogue].map((each) => operationsIn(each.body) + 1));
+  return { tile: { template: "stream", tile }, flops: rows * (inner * perStep + before + after), cacheBytes: (4 * rows * inner * (depth + columns)) / sharedReads, invocations: rows, barriers: 0 };
 }
 
 const loadsAlong = (expr: Expr, ranges: readonly Range[]): number => loadsOf(expr).filter((load) => ranges.some((range) => rangesOf(load).has(range))).length;

@@ -4,6 +4,7 @@
  */
 import { type Expressions, loadsOf } from "../folds/expression.ts";
 import type { Definition, Program } from "../folds/node.ts";
+import { sameExtent } from "../ir/extent.ts";
 import { buildRegion } from "./build-region.ts";
 import { foldGroups } from "./candidates.ts";
 import { costOf, type CostContext, type RegionCost, tensorsRead } from "./cost.ts";
@@ -16,6 +17,10 @@ export interface PlacedRegion {
   readonly region: Region;
   readonly cost: RegionCost;
   readonly phase: "prepare" | "run";
+  /** Tensors that it finds in memory. */
+  readonly reads: readonly string[];
+  /** The same region of another segment, and its names here. */
+  readonly twin?: { readonly of: PlacedRegion; readonly name: (before: string) => string };
 }
 
 export interface EvaluateOptions {
@@ -23,6 +28,10 @@ export interface EvaluateOptions {
   readonly context: CostContext;
   readonly templates: Templates;
   readonly lanes: (region: ContractionRegion) => number;
+  /** Whether sums may be rescaled as a maximum grows; true when left out. class: real-equal */
+  readonly rescales?: boolean;
+  /** Outputs of the program that are not the model's: kept for a later part of it. */
+  readonly exports?: ReadonlySet<string>;
 }
 
 interface Priced {
@@ -107,7 +116,7 @@ export class PlacementEvaluator {
     const stored = new Set([...chosen, ...this.#always]);
     const needed = [...this.outputs];
     const used = new Set<string>();
-    const kernels: { readonly placed: PlacedRegion; readonly reads: readonly string[] }[] = [];
+    const kernels: PlacedRegion[] = [];
     let microseconds = 0;
     for (let name = needed.pop(); name !== undefined; name = needed.pop()) {
       if (used.has(name) || !this.#byName.has(name)) continue;
@@ -119,33 +128,46 @@ export class PlacementEvaluator {
         priced = this.#price(roots, stored);
       }
       if ("illegal" in priced) return priced;
-      const phase = this.isParameterOnly(name) && !this.outputs.has(name) ? "prepare" : "run";
+      const phase = this.isParameterOnly(name) && (!this.outputs.has(name) || this.#options.exports?.has(name) === true) ? "prepare" : "run";
       if (phase === "run") microseconds += priced.cost.microseconds;
-      kernels.push({ placed: { roots, region: priced.region, cost: priced.cost, phase }, reads: priced.reads });
+      kernels.push({ roots, phase, ...priced });
       for (const root of roots) used.add(root);
       for (const read of priced.reads) if (!used.has(read)) needed.push(read);
     }
-    return { regions: this.#inOrder(kernels), stored: used, microseconds };
+    return { regions: this.inOrder(kernels), stored: used, microseconds };
   }
 
   /** What is read is made before; else in the order of the program. A kernel of several roots ends late but may be needed early. */
-  #inOrder(kernels: readonly { readonly placed: PlacedRegion; readonly reads: readonly string[] }[]): PlacedRegion[] {
+  inOrder(kernels: readonly PlacedRegion[]): PlacedRegion[] {
     const last = (placed: PlacedRegion): number => Math.max(...placed.roots.map((root) => this.#order.get(root) ?? 0));
-    const sorted = [...kernels].sort((a, b) => last(a.placed) - last(b.placed));
-    const makerOf = new Map(sorted.flatMap((kernel) => kernel.placed.roots.map((root) => [root, kernel] as const)));
+    const sorted = [...kernels].sort((a, b) => last(a) - last(b));
+    const makerOf = new Map(sorted.flatMap((kernel) => kernel.roots.map((root) => [root, kernel] as const)));
     const done = new Set<PlacedRegion>();
-    const visit = (kernel: (typeof sorted)[number]): void => {
-      if (done.has(kernel.placed)) return;
-      done.add(kernel.placed);
+    const visit = (kernel: PlacedRegion): void => {
+      if (done.has(kernel)) return;
+      done.add(kernel);
       for (const read of kernel.reads) {
         const maker = makerOf.get(read);
-        if (maker) visit(maker);
+        if (maker && maker !== kernel) visit(maker);
       }
-      ordered.push(kernel.placed);
+      ordered.push(kernel);
     };
     const ordered: PlacedRegion[] = [];
     for (const kernel of sorted) visit(kernel);
     return ordered;
+  }
+
+  /** Equal extents of the boxes of all roots; no partial statistics among them. */
+  sameBoxes(a: readonly string[], b: readonly string[]): boolean {
+    const boxes = [...a, ...b].map((name) => this.#byName.get(name));
+    const first = boxes[0];
+    return boxes.every((each) => each !== undefined && first !== undefined && !each.partial && !this.#partials.has(each.name) && each.box.length === first.box.length && each.box.every((range, axis) => sameExtent(range.extent, (first.box[axis] as typeof range).extent)));
+  }
+
+  /** One kernel of the run plan that makes all `roots`, if there is a legal one. */
+  priced(roots: readonly string[], stored: ReadonlySet<string>): PlacedRegion | undefined {
+    const priced = this.#options.templates === "thread" ? { illegal: "" } : this.#price(roots, stored);
+    return "illegal" in priced ? undefined : { roots, phase: "run", ...priced };
   }
 
   definition(name: string): Definition | undefined {
@@ -167,7 +189,7 @@ export class PlacementEvaluator {
     const { e, context, templates, lanes } = this.#options;
     const partials = this.#partials.get(roots[0] as string) ?? [];
     const own = roots.map((root) => this.#byName.get(root) as Definition).filter((root) => !root.partial);
-    const plain = partials.length > 0 && !stored.has(roots[0] as string) ? { illegal: `${roots[0]} is not in memory` } : buildRegion(e, this.#program, this.#byName, stored, own, templates);
+    const plain = partials.length > 0 && !stored.has(roots[0] as string) ? { illegal: `${roots[0]} is not in memory` } : buildRegion(e, this.#program, this.#byName, stored, own, templates, this.#options.rescales);
     const region = partials.length > 0 && !isIllegal(plain) ? withPartials(e, plain, partials) : plain;
     const cost = isIllegal(region) ? region : costOf(region, context, lanes);
     const priced = isIllegal(region) || "illegal" in cost ? (cost as Illegal) : { region, cost, reads: [...tensorsRead(region)].filter((read) => !roots.includes(read)) };

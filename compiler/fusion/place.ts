@@ -4,6 +4,7 @@
  */
 import type { Program } from "../folds/node.ts";
 import { type Decision, type EvaluateOptions, type Evaluation, type Legal, PlacementEvaluator, type PlacedRegion, RegionPrices } from "./evaluate-placement.ts";
+import { mergeKernels } from "./merge-kernels.ts";
 import type { Illegal } from "./region.ts";
 
 export interface Placement {
@@ -37,9 +38,10 @@ export function place(program: Program, options: PlaceOptions): Placement | Ille
   const { start: given, exactUpTo = exactSearchLimit } = options;
   if (given !== undefined) best = cheaper({ chosen: start, found: evaluator.evaluate(start) }, best);
   best = decisions.length <= exactUpTo ? exhaust(evaluator, best) : descend(evaluator, best);
-  const { found, chosen } = best;
-  if ("illegal" in found) return found;
-  return { program, regions: found.regions, stored: found.stored, microseconds: found.microseconds, reasons: reasonsOf(evaluator, chosen, found) };
+  const { chosen } = best;
+  if ("illegal" in best.found) return best.found;
+  const found = mergeKernels(evaluator, best.found);
+  return { program, regions: found.regions, stored: found.stored, microseconds: found.microseconds, reasons: reasonsOf(evaluator, options.exports ?? new Set(), chosen, found) };
 }
 
 interface Candidate {
@@ -106,14 +108,18 @@ function moved(stored: ReadonlySet<string>, move: readonly Decision[]): Set<stri
 }
 
 /** For each stored value: what would happen without it. */
-function reasonsOf(evaluator: PlacementEvaluator, chosen: ReadonlySet<string>, best: Legal): Map<string, string> {
+function reasonsOf(evaluator: PlacementEvaluator, exports: ReadonlySet<string>, chosen: ReadonlySet<string>, best: Legal): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const name of best.stored) {
-    if (evaluator.outputs.has(name)) continue;
-    if (evaluator.isParameterOnly(name)) {
+    if (evaluator.isParameterOnly(name) && (!evaluator.outputs.has(name) || exports.has(name))) {
       reasons.set(name, "parameters only: made once, in prepare");
       continue;
     }
+    if (exports.has(name)) {
+      reasons.set(name, "several later values read it: the plan is cut here");
+      continue;
+    }
+    if (evaluator.outputs.has(name)) continue;
     const partial = evaluator.definition(name)?.partial;
     if (partial) {
       reasons.set(name, `partial statistics: the rows of ${partial.product} span workgroups, and only a later dispatch can merge them`);

@@ -40,10 +40,19 @@ export interface RowsRegion extends RegionBase {
   readonly folds: readonly Member[];
 }
 
+/** A product of a contraction region: its right operand over batch, columns and k, in the region's ranges. */
+export interface Product {
+  readonly definition: Definition;
+  readonly right: Expr;
+}
+
 export interface ContractionRegion extends RegionBase {
   readonly template: "contraction";
+  /** The first product; `shape.right` is its right operand. */
   readonly definition: Definition;
   readonly shape: ContractionShape;
+  /** Further products of the same left operand over the same box: the two of a gated unit. */
+  readonly siblings: readonly Product[];
   /** Row folds needed while multiplying: computed first, by each workgroup for its rows. */
   readonly prologue: readonly Member[];
   /** Row folds over k needed only afterwards: accumulated in the main loop. */
@@ -65,11 +74,40 @@ export interface PartialOutput {
 /** The region that also emits `partials` of its product, which must be what it stores. */
 export function withPartials(e: Expressions, region: Region, partials: readonly Definition[]): Region | Illegal {
   const output = region.outputs[0];
-  if (region.template !== "contraction" || output?.definition !== region.definition || region.epilogue.length > 0) return { illegal: `${partials[0]?.partial?.product ?? "the product"} is not stored as it is: its tiles cannot emit partial statistics` };
+  if (region.template !== "contraction" || output?.definition !== region.definition || region.epilogue.length > 0 || region.siblings.length > 0) return { illegal: `${partials[0]?.partial?.product ?? "the product"} is not stored as it is: its tiles cannot emit partial statistics` };
   const by = new Map(region.definition.box.map((range, axis) => [range, e.index(output.box[axis] ?? range)]));
   const made = partials.flatMap((definition) => (definition.partial ? [{ definition, width: definition.partial.width, element: substitute(e, definition.partial.element, by) }] : []));
   return { ...region, partials: made, outputs: [output, ...made.map(({ definition }): RegionOutput => ({ definition, body: e.constant(0, definition.dtype), box: definition.box }))] };
 }
+
+/**
+ * A contraction whose left operand is made on the way from another product along the same k, one k after the other: the table
+ * of that product never exists. Folds over k run beside it; those that hang on a maximum are rescaled when it grows.
+ */
+export interface StreamRegion extends RegionBase {
+  readonly template: "stream";
+  readonly definition: Definition;
+  /** `left` is what is summed up with `right`: the factors that vary along k. */
+  readonly shape: ContractionShape;
+  /** The product that is streamed over: its columns are the k of `shape`. */
+  readonly scores: { readonly definition: Definition; readonly shape: ContractionShape };
+  /** Row folds that the left operand of the scores needs. */
+  readonly prologue: readonly Member[];
+  /** max over k of `shift.body`; every other fold and `shape.left` contain exp(shift.body - shift) as a factor or not at all. */
+  readonly shift: Member | undefined;
+  /** Sums over k, with the k of `shape`. */
+  readonly folds: readonly (Member & { readonly rescaled: boolean })[];
+  /** Folds along the columns of the finished row; `ranges` are the columns. */
+  readonly epilogue: readonly Member[];
+  /** The value of `definition` from loads of `streamTotal` and of the folds. */
+  readonly finish: Expr;
+}
+
+/** Source name of the plain sum in `StreamRegion.finish`. */
+export const streamTotal = "@total";
+
+/** All products of a contraction region. */
+export const productsOf = (region: ContractionRegion): Product[] => [{ definition: region.definition, right: region.shape.right }, ...region.siblings];
 
 /** One output element per invocation, every fold a serial loop: the only form without workgroup memory. */
 export interface ThreadRegion extends RegionBase {
@@ -77,7 +115,7 @@ export interface ThreadRegion extends RegionBase {
   readonly folds: readonly Member[];
 }
 
-export type Region = ElementwiseRegion | RowsRegion | ContractionRegion | ThreadRegion;
+export type Region = ElementwiseRegion | RowsRegion | ContractionRegion | StreamRegion | ThreadRegion;
 
 /** Which templates a target has: all of them, or `thread` alone. */
 export type Templates = "workgroup" | "thread";

@@ -36,6 +36,8 @@ export interface ParameterLeaf {
   readonly path: string;
   readonly node: TensorNode;
   readonly initialiser: Initialiser;
+  /** From `///` comments. */
+  readonly doc?: string;
 }
 
 /** How a parameter starts: the name of an initialiser, and its one number where it has one (a constant's value, a deviation). */
@@ -47,6 +49,8 @@ export interface Initialiser {
 export interface Output {
   readonly name: string;
   readonly node: TensorNode;
+  /** From `///` comments. */
+  readonly doc?: string;
 }
 
 /** One entry point: what a `model` becomes. */
@@ -62,6 +66,14 @@ export interface TensorFunction {
 
 export interface TensorModule {
   readonly functions: readonly TensorFunction[];
+}
+
+/** Doc comments of a model's host tensors, by name or path. An output that shares its name with an input has the input's. */
+export function docsOf(fn: TensorFunction): Readonly<Record<string, string>> {
+  const all: readonly (readonly [string, string])[] = [
+    ...fn.outputs.map(({ name, doc = "" }) => [name, doc] as const), ...fn.parameters.map(({ path, doc = "" }) => [path, doc] as const), ...fn.inputs.map(({ name, doc }) => [name, doc] as const),
+  ];
+  return Object.fromEntries(all.filter(([, doc]) => doc !== ""));
 }
 
 export const isExtent = (value: Attribute | undefined): value is Extent =>

@@ -30,8 +30,8 @@ function parseFunction(reader: Reader): TensorFunction {
   const outputs: Output[] = [];
   while (!reader.accept("}")) {
     if (reader.accept("input ")) inputs.push({ name: reader.string(), node: reference(reader, nodes), doc: reader.optionalString() });
-    else if (reader.accept("parameter ")) parameters.push({ path: reader.string(), node: reference(reader, nodes), initialiser: initialiser(reader) });
-    else if (reader.accept("output ")) outputs.push({ name: reader.string(), node: reference(reader, nodes) });
+    else if (reader.accept("parameter ")) parameters.push({ path: reader.string(), node: reference(reader, nodes), initialiser: initialiser(reader), ...documented(reader) });
+    else if (reader.accept("output ")) outputs.push({ name: reader.string(), node: reference(reader, nodes), ...documented(reader) });
     else nodes.push(parseNode(reader, nodes, graph));
   }
   return { name, doc, extents, inputs, parameters, outputs };
@@ -113,6 +113,12 @@ const initialisers: Readonly<Record<Initialiser["name"], true>> = {
 };
 
 const isInitialiser = (name: string): name is Initialiser["name"] => Object.hasOwn(initialisers, name);
+
+/** A doc comment, where there is one. */
+function documented(reader: Reader): { readonly doc?: string } {
+  const doc = reader.optionalString();
+  return doc === "" ? {} : { doc };
+}
 
 function initialiser(reader: Reader): Initialiser {
   const name = reader.word();

@@ -15,8 +15,8 @@ export function printFunction(fn: TensorFunction): string {
     `function ${fn.name}[${fn.extents.join(", ")}]${doc(fn.doc)} {`,
     ...nodes.map((node) => `  ${reference(node)} = ${node.op}(${node.inputs.map(reference).join(", ")})${attributesText(node)}: ${printType(node.type)}`),
     ...fn.inputs.map((leaf) => `  input ${JSON.stringify(leaf.name)} ${reference(leaf.node)}${doc(leaf.doc)}`),
-    ...fn.parameters.map((leaf) => `  parameter ${JSON.stringify(leaf.path)} ${reference(leaf.node)} ${initialiserText(leaf.initialiser)}`),
-    ...fn.outputs.map((output) => `  output ${JSON.stringify(output.name)} ${reference(output.node)}`),
+    ...fn.parameters.map((leaf) => `  parameter ${JSON.stringify(leaf.path)} ${reference(leaf.node)} ${initialiserText(leaf.initialiser)}${doc(leaf.doc ?? "")}`),
+    ...fn.outputs.map((output) => `  output ${JSON.stringify(output.name)} ${reference(output.node)}${doc(output.doc ?? "")}`),
     "}",
     "",
   ].join("\n");

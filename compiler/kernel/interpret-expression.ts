@@ -6,7 +6,7 @@ import type { SharedMemory } from "./shared-memory.ts";
 import { required } from "../errors.ts";
 
 /** Memory of a buffer. f16 buffers hold half-precision numbers as f32; bool buffers hold 0 and 1. */
-export type BufferData = Float32Array | Int32Array | Uint32Array;
+export type BufferData = Float32Array | Int32Array | Uint32Array | Uint8Array;
 
 /** What all invocations share. */
 export interface Machine {

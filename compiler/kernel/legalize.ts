@@ -8,8 +8,9 @@ import { legalizeLoad, legalizeStore } from "./legalize-access.ts";
 import { add, apply, bitcast, constant, convert, float, foldConstants, instruction, ref, select } from "./build.ts";
 import { type Expression, type Instruction, type Kernel, scalarType, type Statement } from "./node.ts";
 import { freshName } from "./names.ts";
-import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, isInfiniteByBits, isInfiniteByOrder, isNaNByBits, isNaNByOrder, logarithmByBits, logarithmByOrder, power, roundTies, same, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, truncation } from "./prelude.ts";
+import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, isInfiniteByBits, isInfiniteByOrder, isNaNByBits, isNaNByOrder, logarithmByBits, logarithmByOrder, maskByRemainder, power, roundTies, same, shiftByProduct, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, truncation } from "./prelude.ts";
 import { type Facts, type Range, rangeOf } from "./ranges.ts";
+import { splitWords } from "./split-words.ts";
 import { childrenOf, declaredNames } from "./traverse.ts";
 
 export type LegalizeTarget = "wgsl" | "gpujs";
@@ -50,6 +51,9 @@ function integerQuotient(a: Expression, b: Expression, context: Context): Expres
 }
 
 const gpujsRewrites: ReadonlyMap<Instruction, Rewrite> = new Map<Instruction, Rewrite>([
+  ["shift_left", binary((a, b) => shiftByProduct("shift_left", a, b))],
+  ["shift_right", binary((a, b) => shiftByProduct("shift_right", a, b))],
+  ["bit_and", binary(maskByRemainder)],
   ["max", binary((a, b, at) => (isFloating(a) ? extremumByOrder("max", a, b, at) : undefined))],
   ["min", binary((a, b, at) => (isFloating(a) ? extremumByOrder("min", a, b, at) : undefined))],
   ["div", binary((a, b, at) => (isFloating(a) ? undefined : integerQuotient(a, b, at)))],
@@ -104,6 +108,7 @@ function legalizeExpression(e: Expression, context: Context): Expression {
     case "vector":
       return { ...e, args: e.args.map(again) };
     case "ref":
+      return context.target === "gpujs" && e.type.scalar === "bool" ? truthFrom(e.name) : e;
     case "extent":
     case "builtin":
       return e;
@@ -111,6 +116,11 @@ function legalizeExpression(e: Expression, context: Context): Expression {
       return e satisfies never;
   }
 }
+
+/** GPU.js declares every local as a float, so a truth value has a name only as 1 or 0. */
+const asNumber = (e: Expression): Expression => (e.type.scalar === "bool" ? select(e, float(1), float(0)) : e);
+
+const truthFrom = (name: string): Expression => instruction("gt", ref(name, scalarType("f32")), float(0.5));
 
 const isTrivial = (e: Expression): boolean => childrenOf(e).length === 0 || (e.kind === "splat" && isTrivial(e.arg));
 
@@ -133,8 +143,9 @@ class Legalizer {
 
   private define(target: Statement[], wish: string, value: Expression): Expression {
     const name = freshName(wish, this.taken);
-    target.push({ kind: "let", name, value });
-    return ref(name, value.type);
+    const isTruth = this.target === "gpujs" && value.type.scalar === "bool";
+    target.push({ kind: "let", name, value: isTruth ? asNumber(value) : value });
+    return isTruth ? truthFrom(name) : ref(name, value.type);
   }
 
   /**
@@ -169,15 +180,16 @@ class Legalizer {
     const before: Statement[] = [];
     const context = this.context(before);
     const legal = (e: Expression): Expression => legalizeExpression(e, context);
+    const named = (e: Expression): Expression => (this.target === "gpujs" ? asNumber(legal(e)) : legal(e));
     switch (statement.kind) {
       case "let": {
         this.ranges.set(statement.name, rangeOf(statement.value, context.facts));
-        const value = legal(statement.value);
+        const value = named(statement.value);
         return [...before, { ...statement, value }];
       }
       case "var":
       case "assign": {
-        const value = legal(statement.value);
+        const value = named(statement.value);
         return [...before, { ...statement, value }];
       }
       case "set": {
@@ -216,7 +228,8 @@ class Legalizer {
 }
 
 /** The kernel in the target's own instructions. Workgroup kernels go to WGSL, thread kernels to GPU.js. */
-export function legalize(kernel: Kernel, target: LegalizeTarget): Kernel {
+export function legalize(source: Kernel, target: LegalizeTarget): Kernel {
+  const kernel = target === "gpujs" ? splitWords(source) : source;
   const legalizer = new Legalizer(kernel, target);
   const statements = legalizer.block(kernel.body);
   const body = [...legalizer.top, ...statements];

@@ -168,3 +168,21 @@ export function roundTies(a: Expression, site: Site): Expression {
   const compare = (op: Instruction): Expression => instruction(op, rest, same(0.5, rest));
   return select(compare("lt"), lower, select(compare("gt"), upper, select(lowerIsEven, lower, upper)));
 }
+
+const powerOfTwo = (op: "mul" | "div", a: Expression, power: number): Expression => instruction(op, convert(a, "f32"), constant("f32", 2 ** power));
+
+const floored = (a: Expression, power: number): Expression => instruction("floor", powerOfTwo("div", a, power));
+
+/** Shifts of integers by a literal as products and quotients, for targets whose numbers are floats: exact while an f32 holds the result. */
+export function shiftByProduct(op: "shift_left" | "shift_right", a: Expression, by: Expression): Expression | undefined {
+  if (by.kind !== "const") return undefined;
+  return convert(op === "shift_left" ? powerOfTwo("mul", a, by.value) : floored(a, by.value), "i32");
+}
+
+/** The lower bits for the same targets: what is left of a multiple of a power of two. */
+export function maskByRemainder(a: Expression, mask: Expression, site: Site): Expression | undefined {
+  const power = mask.kind === "const" ? Math.log2(mask.value + 1) : Number.NaN;
+  if (!Number.isInteger(power)) return undefined;
+  const number = convert(site.once(a, "number"), "f32");
+  return convert(instruction("sub", number, instruction("mul", floored(number, power), constant("f32", 2 ** power))), "i32");
+}

@@ -1,32 +1,32 @@
-// Attention, written out from primitives. Heads are a leading axis.
+// Attention, written out from primitives. Heads are a leading axis. Scores and weights are computed in f32.
 
 /// softmax(q k^T / sqrt(D)) v. Vaswani et al. (2017), Attention is all you need, equation 1.
-fn attention(q: f32[..., T, D], k: f32[..., S, D], v: f32[..., S, E]) -> f32[..., T, E] =
-  softmax(einsum("...td,...sd->...ts", q, k) * rsqrt(cast(D, f32))) @ v
-
-/// Attention with a bias that is added to the scores, for example -inf where a key must not be seen.
-fn biased_attention(
-  q: f32[..., T, D],
-  k: f32[..., S, D],
-  v: f32[..., S, E],
-  bias: f32[..., T, S],
-) -> f32[..., T, E] = softmax(einsum("...td,...sd->...ts", q, k) * rsqrt(cast(D, f32)) + bias) @ v
-
-/// Attention in which position t sees the positions up to t only.
-fn causal_attention(q: f32[..., T, D], k: f32[..., T, D], v: f32[..., T, E]) -> f32[..., T, E] {
-  let scores = einsum("...td,...sd->...ts", q, k) * rsqrt(cast(D, f32))
-  let seen = position(scores, axis = -1) <= position(scores, axis = -2)
-  return softmax(where(seen, scores, -1e30)) @ v
+/// `mask`: where true, a position may be seen. `bias` is added to the scores. `causal`: no position sees a later one; the
+/// last query stands beside the last key. A row that sees nothing takes the mean of all values.
+fn attention(
+  q: float[..., T, D],
+  k: float[..., S, D],
+  v: float[..., S, E],
+  mask: bool[..., T, S] = none,
+  bias: float[..., T, S] = none,
+  causal: flag = false,
+) -> float[..., T, E] {
+  let scores = cast(einsum("...td,...sd->...ts", q, k), f32) * rsqrt(cast(D, f32))
+  let biased = if bias == none then scores else scores + cast(bias, f32)
+  let masked = if mask == none then biased else where(mask, biased, -1e30)
+  let last = position(masked, axis = -2) + (S - T)
+  let seen = if causal then where(position(masked, axis = -1) <= last, masked, -1e30) else masked
+  return cast(softmax(seen), float) @ v
 }
 
 /// The last axis as H heads, which become an axis before the positions: split_heads[8](q).
-fn split_heads[H](x: f32[B, T, H*E]) -> f32[B, H, T, E] = transpose(
+fn split_heads[H](x: any[B, T, H*E]) -> any[B, H, T, E] = transpose(
   reshape(x, [B, T, H, E]),
   [0, 2, 1, 3],
 )
 
 /// The opposite of split_heads: heads side by side in the last axis.
-fn merge_heads(x: f32[B, H, T, E]) -> f32[B, T, H*E] = reshape(
+fn merge_heads(x: any[B, H, T, E]) -> any[B, T, H*E] = reshape(
   transpose(x, [0, 2, 1, 3]),
   [B, T, H * E],
 )

@@ -1,110 +1,146 @@
 // Normalizations, written out from primitives. A kernel computes their statistics in a numerically sound order,
-// whatever the formula here looks like; the formulas are what is meant.
+// whatever the formula here looks like; the formulas are what is meant. Statistics are f32 for f16 data too.
 
 /// Mean of the squared deviations from the mean (no Bessel correction).
-fn variance(x: f32[...], axis: axes = -1, keep: flag = false) {
-  let d = x - mean(x, axis = axis, keep = true)
-  return mean(d * d, axis = axis, keep = keep)
+fn variance(x: float[...], axis: axes = -1, keep: flag = false) {
+  let c = cast(x, f32)
+  let d = c - mean(c, axis = axis, keep = true)
+  return cast(mean(d * d, axis = axis, keep = keep), float)
 }
 
 /// Square root of the variance.
-fn standard_deviation(x: f32[...], axis: axes = -1, keep: flag = false) = sqrt(
+fn standard_deviation(x: float[...], axis: axes = -1, keep: flag = false) = sqrt(
   variance(x, axis, keep),
 )
 
-/// Zero mean and unit variance over the last axis, then gain and bias. Ba, Kiros and Hinton (2016), equation 4.
-fn layer_norm(x: f32[..., N], gain: f32[N] = 1, bias: f32[N] = 0, eps: f32 = 1e-5) -> f32[..., N] {
-  let d = x - mean(x, axis = -1, keep = true)
-  return d * rsqrt(mean(d * d, axis = -1, keep = true) + eps) * gain + bias
+/// Zero mean and unit variance over any axes.
+fn mean_variance_norm(x: float[...], axis: axes = -1, eps: f32 = 1e-5) -> float[...] {
+  let c = cast(x, f32)
+  let d = c - mean(c, axis = axis, keep = true)
+  return cast(d * rsqrt(mean(d * d, axis = axis, keep = true) + eps), float)
 }
 
-/// Unit root mean square over the last axis, then a gain. Zhang and Sennrich (2019), Root mean square layer normalization.
-fn rms_norm(x: f32[..., N], gain: f32[N] = 1, eps: f32 = 1e-6) -> f32[..., N] =
-  x * rsqrt(mean(x * x, axis = -1, keep = true) + eps) * gain
+/// Zero mean and unit variance, then gain and bias along the last axis. Ba, Kiros and Hinton (2016), equation 4. The
+/// statistics run over the last axis, or over other ones.
+fn layer_norm(
+  x: float[..., N],
+  gain: float[N] = 1,
+  bias: float[N] = 0,
+  eps: f32 = 1e-5,
+  axis: axes = -1,
+) -> float[..., N] = mean_variance_norm(x, axis, eps) * gain + bias
 
-/// Unit Euclidean length along an axis, as for queries and keys. Henry et al. (2020), Query-key normalization.
-fn l2_normalize(x: f32[...], axis: int = -1, eps: f32 = 1e-12) -> f32[...] =
-  x * rsqrt(sum(x * x, axis = axis, keep = true) + eps)
+/// Unit root mean square, then a gain along the last axis. Zhang and Sennrich (2019), Root mean square layer normalization.
+/// The statistic runs over the last axis, or over other ones.
+fn rms_norm(
+  x: float[..., N],
+  gain: float[N] = 1,
+  eps: f32 = 1e-6,
+  axis: axes = -1,
+) -> float[..., N] {
+  let c = cast(x, f32)
+  return cast(c * rsqrt(mean(c * c, axis = axis, keep = true) + eps), float) * gain
+}
 
-/// e^x over its sum along an axis; the largest element is taken off first, so nothing overflows. Bridle (1990).
-fn softmax(x: f32[...], axis: int = -1) -> f32[...] {
-  let e = exp(x - max(x, axis = axis, keep = true))
-  return e / sum(e, axis = axis, keep = true)
+/// Unit Euclidean length over axes, as for queries and keys. Henry et al. (2020), Query-key normalization.
+fn l2_normalize(x: float[...], axis: axes = -1, eps: f32 = 1e-12) -> float[...] {
+  let c = cast(x, f32)
+  return cast(c * rsqrt(sum(c * c, axis = axis, keep = true) + eps), float)
+}
+
+/// Unit p-norm over axes: x over the p-th root of the sum of |x|^p, at least eps.
+fn lp_normalize(x: float[...], p: int = 2, axis: axes = -1, eps: f32 = 1e-12) -> float[...]
+  where p >= 1 {
+  let c = cast(x, f32)
+  let size = abs(c)
+  let total = sum(if p == 1 then size else size ** p, axis = axis, keep = true)
+  let length = if p == 1 then total else total ** (1 / p)
+  return cast(c / maximum(length, eps), float)
+}
+
+/// e^x over its sum along axes; the largest element is taken off first, so nothing overflows. Bridle (1990).
+fn softmax(x: float[...], axis: axes = -1) -> float[...] {
+  let c = cast(x, f32)
+  let e = exp(c - max(c, axis = axis, keep = true))
+  return cast(e / sum(e, axis = axis, keep = true), float)
 }
 
 /// Logarithm of softmax, without its underflow.
-fn log_softmax(x: f32[...], axis: int = -1) -> f32[...] {
-  let d = x - max(x, axis = axis, keep = true)
-  return d - log(sum(exp(d), axis = axis, keep = true))
+fn log_softmax(x: float[...], axis: axes = -1) -> float[...] {
+  let c = cast(x, f32)
+  let d = c - max(c, axis = axis, keep = true)
+  return cast(d - log(sum(exp(d), axis = axis, keep = true)), float)
 }
 
 /// Batch normalization in inference, with given statistics. Ioffe and Szegedy (2015), algorithm 2.
 fn batch_norm(
-  x: f32[..., C],
+  x: float[..., C],
   running_mean: f32[C],
   running_variance: f32[C],
-  gain: f32[C] = 1,
-  bias: f32[C] = 0,
+  gain: float[C] = 1,
+  bias: float[C] = 0,
   eps: f32 = 1e-5,
-) -> f32[..., C] = (x - running_mean) * rsqrt(running_variance + eps) * gain + bias
+) -> float[..., C] =
+  cast((cast(x, f32) - running_mean) * rsqrt(running_variance + eps), float) * gain + bias
 
 /// Batch normalization in training: statistics over the batch, returned after the result. Ioffe and Szegedy (2015), algorithm 1.
-fn batch_norm_train(x: f32[B, C], gain: f32[C] = 1, bias: f32[C] = 0, eps: f32 = 1e-5) -> (
-  y: f32[B, C],
+fn batch_norm_train(x: float[B, C], gain: float[C] = 1, bias: float[C] = 0, eps: f32 = 1e-5) -> (
+  y: float[B, C],
   batch_mean: f32[C],
   batch_variance: f32[C],
 ) {
-  let m = mean(x, axis = 0)
-  let d = x - m
+  let c = cast(x, f32)
+  let m = mean(c, axis = 0)
+  let d = c - m
   let v = mean(d * d, axis = 0)
-  return (d * rsqrt(v + eps) * gain + bias, m, v)
+  return (cast(d * rsqrt(v + eps), float) * gain + bias, m, v)
 }
 
 /// Each channel of each sample by itself, over its positions; channels last. Ulyanov et al. (2016), Instance normalization.
 fn instance_norm(
-  x: f32[B, S, C],
-  gain: f32[C] = 1,
-  bias: f32[C] = 0,
+  x: float[B, S, C],
+  gain: float[C] = 1,
+  bias: float[C] = 0,
   eps: f32 = 1e-5,
-) -> f32[B, S, C] {
-  let d = x - mean(x, axis = 1, keep = true)
-  return d * rsqrt(mean(d * d, axis = 1, keep = true) + eps) * gain + bias
-}
+) -> float[B, S, C] = layer_norm(x, gain, bias, eps, axis = 1)
 
 /// Groups of M neighbouring channels of each sample, over positions and channels; channels last. The number of groups is given:
 /// group_norm[8](x). Wu and He (2018), Group normalization.
 fn group_norm[G](
-  x: f32[B, S, G*M],
-  gain: f32[G*M] = 1,
-  bias: f32[G*M] = 0,
+  x: float[B, S, G*M],
+  gain: float[G*M] = 1,
+  bias: float[G*M] = 0,
   eps: f32 = 1e-5,
-) -> f32[B, S, G*M] {
-  let groups = reshape(x, [B, S, G, M])
-  let d = groups - mean(groups, axis = [1, 3], keep = true)
-  let y = d * rsqrt(mean(d * d, axis = [1, 3], keep = true) + eps)
+) -> float[B, S, G*M] {
+  let y = mean_variance_norm(reshape(x, [B, S, G, M]), [1, 3], eps)
   return reshape(y, [B, S, G * M]) * gain + bias
 }
 
-/// Weights of unit length in each column, times a gain. Salimans and Kingma (2016), Weight normalization.
-fn weight_norm(w: f32[K, N], gain: f32[N] = 1, eps: f32 = 1e-12) -> f32[K, N] =
-  w * rsqrt(sum(w * w, axis = 0, keep = true) + eps) * gain
+/// Weights of unit length in each column, times a gain. Salimans and Kingma (2016), Weight normalization. The length runs
+/// over the first axis, or over other ones.
+fn weight_norm(
+  w: float[K, N],
+  gain: float[N] = 1,
+  eps: f32 = 1e-12,
+  axis: axes = 0,
+) -> float[K, N] = l2_normalize(w, axis, eps) * gain
 
 /// Adds a residual, then layer_norm: the sum and the normalized sum. Xiong et al. (2020), On layer normalization in the transformer.
 fn add_layer_norm(
-  x: f32[..., N],
-  residual: f32[..., N],
-  gain: f32[N] = 1,
-  bias: f32[N] = 0,
+  x: float[..., N],
+  residual: float[..., N],
+  gain: float[N] = 1,
+  bias: float[N] = 0,
   eps: f32 = 1e-5,
-) -> (sum: f32[..., N], y: f32[..., N]) {
+) -> (sum: float[..., N], y: float[..., N]) {
   let s = x + residual
   return (s, layer_norm(s, gain, bias, eps))
 }
 
 /// Adds a residual, then rms_norm: the sum and the normalized sum.
-fn add_rms_norm(x: f32[..., N], residual: f32[..., N], gain: f32[N] = 1, eps: f32 = 1e-6) -> (
-  sum: f32[..., N],
-  y: f32[..., N],
+fn add_rms_norm(x: float[..., N], residual: float[..., N], gain: float[N] = 1, eps: f32 = 1e-6) -> (
+  sum: float[..., N],
+  y: float[..., N],
 ) {
   let s = x + residual
   return (s, rms_norm(s, gain, eps))

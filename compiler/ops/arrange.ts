@@ -6,6 +6,7 @@ import type { Attributes } from "../ir/node.ts";
 import { printType, type TensorType } from "../ir/types.ts";
 import { dot, eachIndex } from "./broadcast.ts";
 import { anything, type LowerScope, type Op, type ReferenceTensor, type Violation } from "./define.ts";
+import { integer, type OnnxValue } from "./onnx-form.ts";
 import { atom } from "./javascript.ts";
 import { rowMajor } from "./movement.ts";
 
@@ -41,7 +42,15 @@ const flip: Op = {
     kind: "value",
     value: read(0, indices.map((index, axis) => (axesOf(node.attributes).includes(axis) && index !== "0" ? `${atom(extent(node.type.shape[axis] as Extent))} - 1 - ${index}` : index))),
   }),
-  onnx: null,
+  onnx: {
+    op: "Slice with steps of -1", since: 13,
+    build: (scope) => {
+      const axes = axesOf(scope.node.attributes);
+      const each = (value: number): OnnxValue => scope.constant(axes.map(() => value), "i64", [axes.length]);
+      // The end lies before the first element, however long the axis is.
+      return axes.length === 0 ? (scope.operands[0] as OnnxValue) : scope.apply("Slice", [...scope.operands, each(-1), each(-(2 ** 31)), scope.constant(axes, "i64", [axes.length]), each(-1)]);
+    },
+  },
 };
 
 const tile: Op = {
@@ -61,7 +70,7 @@ const tile: Op = {
     kind: "value",
     value: read(0, indices.map((index, axis) => ((node.attributes.repeats as readonly number[])[axis] === 1 ? index : `${atom(index)} % ${atom(extent(shapeOf({ node })[axis] as Extent))}`))),
   }),
-  onnx: { op: "Tile", since: 13 },
+  onnx: { op: "Tile", since: 13, build: (scope) => scope.apply("Tile", [...scope.operands, scope.constant(scope.node.attributes.repeats as readonly number[], "i64", [scope.node.type.shape.length])]) },
 };
 
 function inferConcat(types: readonly TensorType[], attributes: Attributes): TensorType | Violation {
@@ -122,7 +131,7 @@ const concat: Op = {
     }
     return { kind: "value", value };
   },
-  onnx: { op: "Concat", since: 13 },
+  onnx: { op: "Concat", since: 13, build: (scope) => scope.apply("Concat", scope.operands, { attributes: { axis: integer(scope.node.attributes.axis as number) } }) },
 };
 
 export const arrangeOps: readonly Op[] = [flip, tile, concat];

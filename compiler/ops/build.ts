@@ -18,6 +18,8 @@ export function applyOp(graph: Graph, name: string, inputs: readonly TensorNode[
   if ("constraint" in attributes) return { violation: attributes as Violation };
   const type = op.infer(types, attributes as Attributes);
   if (isViolation(type)) return { violation: type };
+  const [first] = inputs;
+  if (first && op.isIdentity?.(types, attributes as Attributes)) return { node: first };
   return { node: graph.make(name, inputs, attributes as Attributes, type, origin) };
 }
 

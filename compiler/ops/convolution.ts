@@ -8,7 +8,8 @@ import { dot, eachIndex } from "./broadcast.ts";
 import { type AttributeSpec, floats, type JavaScriptScope, type LowerScope, type Op, type ReferenceTensor, type Violation } from "./define.ts";
 import { atom } from "./javascript.ts";
 import { rowMajor } from "./movement.ts";
-import { chosen, masked, type Place, placeIn, placeNumber, placeText, slidLength, type Window, windowAttributes, windowOf } from "./window.ts";
+import { integer, integers, type OnnxScope, type OnnxValue, reshapeTo } from "./onnx-form.ts";
+import { chosen, masked, onnxWindow, type Place, placeIn, placeNumber, placeText, slidLength, type Window, windowAttributes, windowOf } from "./window.ts";
 
 const groupsAttribute: AttributeSpec = { name: "groups", kind: "integer", doc: "channels are connected within groups of equal size", default: 1 };
 
@@ -179,16 +180,40 @@ function transposedElement(scope: JavaScriptScope): ReturnType<Op["javascriptEle
   return { kind: "fold", loops, accumulator: sum, start: "0", step: taps.length === 0 ? step : `if (${taps.map(({ test }) => test).join(" && ")}) ${step}`, value: sum };
 }
 
+/** ONNX wants an axis for the window to slide on; without one there is a window of one element. */
+function slidingForm(scope: OnnxScope, operator: "Conv" | "ConvTranspose", extra: readonly number[] = []): OnnxValue {
+  const group = integer(scope.node.attributes.groups as number);
+  if (scope.node.type.shape.length === 2) {
+    const longer = scope.operands.map((operand) => scope.apply("Unsqueeze", [operand, scope.constant([2], "i64", [1])]));
+    return reshapeTo(scope, scope.apply(operator, longer, { attributes: { group } }), scope.node.type.shape);
+  }
+  const padding = extra.some((count) => count > 0) ? { output_padding: integers(extra) } : {};
+  return scope.apply(operator, scope.operands, { attributes: { ...onnxWindow(windowIn(scope)), ...padding, group } });
+}
+
+/** ONNX adds fewer elements than a step at the end by itself; more are padding of the whole result, taken off before and put on after. */
+function transposedForm(scope: OnnxScope): OnnxValue {
+  const { shape } = scope.node.type;
+  const window = windowIn(scope);
+  const extra = shape.slice(2).map((_, axis) => (scope.node.attributes.extra as readonly number[])[axis] ?? 0);
+  if (extra.every((count, axis) => count < Math.max(window.stride[axis] as number, window.dilation[axis] as number))) return slidingForm(scope, "ConvTranspose", extra);
+  const none = extra.map(() => 0);
+  const whole = scope.apply("ConvTranspose", scope.operands, { attributes: { ...onnxWindow({ ...window, before: none, after: none }), group: integer(scope.node.attributes.groups as number) } });
+  // Negative padding cuts off.
+  const ends = extra.map((count, axis) => count - (window.after[axis] as number));
+  return scope.apply("Pad", [whole, scope.constant([0, 0, ...window.before.map((count) => -count), 0, 0, ...ends], "i64", [2 * shape.length])]);
+}
+
 const shared = { family: "contraction" as const, operands: [{ name: "x", dtypes: floats }, { name: "w", dtypes: floats }], constraints, tolerance: { ulp: 4 }, samples: [], source: "" };
 
 export const convolutionOps: readonly Op[] = [
   {
     ...shared, name: "conv", summary: "convolution (cross-correlation): x [batch, channels, ...] with w [outputs, channels / groups, window ...]",
-    attributes: [...windowAttributes, groupsAttribute], infer: inferConvolution, evaluate: evaluateConvolution, lower: lowerConvolution, javascriptElement: convolutionElement, onnx: { op: "Conv", since: 11 },
+    attributes: [...windowAttributes, groupsAttribute], infer: inferConvolution, evaluate: evaluateConvolution, lower: lowerConvolution, javascriptElement: convolutionElement, onnx: { op: "Conv", since: 11, build: (scope) => slidingForm(scope, "Conv") },
   },
   {
     ...shared, name: "conv_transpose", summary: "transposed convolution: x [batch, channels, ...] with w [channels, outputs / groups, window ...]; each element of x adds a multiple of the window",
     attributes: [...windowAttributes, { name: "extra", kind: "integers", doc: "elements added at the end of each axis of the result; 0 when left out", default: [] }, groupsAttribute],
-    infer: inferTransposed, evaluate: evaluateTransposed, lower: lowerTransposed, javascriptElement: transposedElement, onnx: { op: "ConvTranspose", since: 11 },
+    infer: inferTransposed, evaluate: evaluateTransposed, lower: lowerTransposed, javascriptElement: transposedElement, onnx: { op: "ConvTranspose", since: 11, build: transposedForm },
   },
 ];

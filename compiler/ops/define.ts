@@ -7,6 +7,7 @@ import type { Fold } from "../folds/node.ts";
 import type { Extent } from "../ir/extent.ts";
 import type { Attribute, Attributes, TensorNode } from "../ir/node.ts";
 import type { DType, TensorType } from "../ir/types.ts";
+import type { OnnxForm } from "./onnx-form.ts";
 
 export type Family = "leaf" | "elementwise" | "movement" | "reduction" | "contraction";
 
@@ -117,6 +118,8 @@ export interface Op {
   readonly attributes: readonly AttributeSpec[];
   readonly constraints: readonly Constraint[];
   infer(types: readonly TensorType[], attributes: Attributes): TensorType | Violation;
+  /** Whether the result is operand 0 itself: then no node is made. */
+  readonly isIdentity?: (types: readonly TensorType[], attributes: Attributes) => boolean;
   /** The reference: float64, slow and obvious. Independent of `lower` on purpose. */
   evaluate(inputs: readonly ReferenceTensor[], attributes: Attributes, shape: readonly number[], dtype: DType): ReferenceTensor;
   lower(scope: LowerScope): Lowered;
@@ -127,7 +130,8 @@ export interface Op {
   readonly tolerance: Tolerance;
   /** Operand values for elementwise ops; must include the hard points. */
   readonly samples: readonly (readonly number[])[];
-  readonly onnx: { readonly op: string; readonly since: number } | null;
+  /** How the op is written in ONNX; null for the leaves that stand for host data. */
+  readonly onnx: OnnxForm | null;
   readonly source: string;
 }
 

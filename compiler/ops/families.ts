@@ -1,6 +1,6 @@
 /** Constructors of op records: what all ops of one family share. */
 import type { Expr, Expressions } from "../folds/expression.ts";
-import { type DType, printType, type TensorType } from "../ir/types.ts";
+import { type DType, isFloat, printType, type TensorType } from "../ir/types.ts";
 import { broadcastShapes, broadcastStrides, dot, eachIndex } from "./broadcast.ts";
 import { anything, type JavaScriptFunction, type Op, type ReferenceTensor, type Tolerance, type Violation } from "./define.ts";
 import { wrapNumber, wrapText } from "./javascript.ts";
@@ -18,6 +18,8 @@ interface ElementwiseOptions {
   readonly compute: (...operands: readonly number[]) => number;
   /** Operands are atoms; the result needs no parentheses around it. */
   readonly javascript: (...operands: readonly string[]) => string;
+  /** On 32-bit integers, where the above would lose low bits of what wraps. */
+  readonly integers?: { readonly compute: (...operands: readonly number[]) => number; readonly javascript: (...operands: readonly string[]) => string };
   /** What that text calls. */
   readonly functions?: readonly JavaScriptFunction[];
   readonly lower: (e: Expressions, ...operands: readonly Expr[]) => Expr;
@@ -44,7 +46,7 @@ export function elementwise(options: ElementwiseOptions): Op {
       { id: "C2", text: "shapes broadcast" },
     ],
     infer: (types) => inferElementwise(types, options, conditions),
-    evaluate: (inputs, _attributes, shape, dtype) => evaluateElementwise(inputs, shape, dtype, options.compute),
+    evaluate: (inputs, _attributes, shape, dtype) => evaluateElementwise(inputs, shape, dtype, isFloat(dtype) ? options.compute : (options.integers ?? options).compute),
     lower: ({ e, node, box, read }) => {
       const indices = box.map((range) => e.index(range));
       return { body: options.lower(e, ...node.inputs.map((_, i) => read(i, indices))) };
@@ -52,7 +54,7 @@ export function elementwise(options: ElementwiseOptions): Op {
     javascript: options.javascript,
     javascriptElement: ({ node, indices, read }) => ({
       kind: "value",
-      value: wrapText(options.javascript(...node.inputs.map((_, i) => read(i, indices))), node.type.dtype),
+      value: wrapText((isFloat(node.type.dtype) ? options : (options.integers ?? options)).javascript(...node.inputs.map((_, i) => read(i, indices))), node.type.dtype),
       ...(options.functions ? { functions: options.functions } : {}),
     }),
     tolerance,

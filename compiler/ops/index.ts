@@ -9,11 +9,12 @@ import { indexingOps } from "./indexing.ts";
 import { leafOps } from "./leaf.ts";
 import { movementOps } from "./movement.ts";
 import { paddingOps } from "./padding.ts";
+import { randomOps } from "./random.ts";
 import { reductionOps } from "./reduction.ts";
 import { runningOps } from "./running.ts";
 
 export const operations: ReadonlyMap<string, Op> = new Map(
-  [...leafOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...paddingOps, ...indexingOps].map((op) => [op.name, op]),
+  [...leafOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...paddingOps, ...indexingOps, ...randomOps].map((op) => [op.name, op]),
 );
 
 export function operation(name: string): Op {

@@ -6,6 +6,7 @@ import { dot, eachIndex } from "./broadcast.ts";
 import { anything, type JavaScriptFunction, type Op, type ReferenceTensor } from "./define.ts";
 import { boundedFunction } from "./javascript.ts";
 import { rowMajor } from "./movement.ts";
+import { castTo, chooseIn, countTo, expandTo, integer, type OnnxAttribute, type OnnxScope, type OnnxValue, reshapeTo } from "./onnx-form.ts";
 
 const exact = { family: "movement" as const, tolerance: { ulp: 0 }, samples: [], source: "" };
 
@@ -18,6 +19,18 @@ function bounded(e: Expressions, index: Expr, extent: Extent): Expr {
 }
 
 const boundedNumber = (index: number, length: number): number => Math.max(0, Math.min(length - 1, index < 0 ? index + length : index));
+
+/** The indices, brought into the axis as `bounded` says. */
+function boundedForm(scope: OnnxScope): OnnxValue {
+  const indices = scope.operands[1] as OnnxValue;
+  const extent = (scope.node.inputs[0] as { type: TensorType }).type.shape[scope.node.attributes.axis as number] as Extent;
+  const [zero, length] = [scope.constant(0, "i32"), castTo(scope, scope.extent(extent), "i32")];
+  const natural = chooseIn(scope, scope.apply("Less", [indices, zero], { dtype: "bool" }), scope.apply("Add", [indices, length]), indices);
+  const last = castTo(scope, scope.extent(addExtents(extent, constantExtent(-1))), "i32");
+  return scope.apply("Min", [scope.apply("Max", [natural, zero]), last]);
+}
+
+const axisForm = (scope: OnnxScope): { readonly axis: OnnxAttribute } => ({ axis: integer(scope.node.attributes.axis as number) });
 
 const functions: readonly JavaScriptFunction[] = [boundedFunction];
 
@@ -60,7 +73,7 @@ const gather: Op = {
     const place = `bounded(${read(1, indices.slice(axis, axis + rank))}, ${extent(x.shape[axis] as Extent)})`;
     return { kind: "value", value: read(0, [...indices.slice(0, axis), place, ...indices.slice(axis + rank)]), functions };
   },
-  onnx: { op: "Gather", since: 13 },
+  onnx: { op: "Gather", since: 13, build: (scope) => scope.apply("Gather", [scope.operands[0] as OnnxValue, boundedForm(scope)], { attributes: axisForm(scope) }) },
 };
 
 const takeAlong: Op = {
@@ -96,7 +109,7 @@ const takeAlong: Op = {
     const place = `bounded(${read(1, indices)}, ${extent((node.inputs[0] as { type: TensorType }).type.shape[axis] as Extent)})`;
     return { kind: "value", value: read(0, indices.map((index, other) => (other === axis ? place : index))), functions };
   },
-  onnx: { op: "GatherElements", since: 13 },
+  onnx: { op: "GatherElements", since: 13, build: (scope) => scope.apply("GatherElements", [scope.operands[0] as OnnxValue, boundedForm(scope)], { attributes: axisForm(scope) }) },
 };
 
 const oneHot: Op = {
@@ -118,7 +131,13 @@ const oneHot: Op = {
     return { body: e.convert(e.apply("eq", read(0, indices.slice(0, -1)), indices[indices.length - 1] as Expr), "f32") };
   },
   javascriptElement: ({ indices, read }) => ({ kind: "value", value: `${read(0, indices.slice(0, -1))} === ${indices[indices.length - 1]} ? 1 : 0` }),
-  onnx: { op: "OneHot", since: 11 },
+  onnx: {
+    op: "Cast(Equal(indices, Range))", since: 13,
+    build: (scope) => {
+      const places = scope.apply("Unsqueeze", [...scope.operands, scope.constant([-1], "i64", [1])]);
+      return castTo(scope, scope.apply("Equal", [places, countTo(scope, scope.node.attributes.depth as Extent, "i32")], { dtype: "bool" }), scope.node.type.dtype);
+    },
+  },
 };
 
 const iota: Op = {
@@ -129,7 +148,7 @@ const iota: Op = {
   evaluate: (_inputs, _attributes, shape, dtype) => ({ dtype, shape, data: Float64Array.from({ length: shape[0] as number }, (_, i) => i) }),
   lower: ({ e, box }) => ({ body: e.index(box[0] as (typeof box)[number]) }),
   javascriptElement: ({ indices }) => ({ kind: "value", value: indices[0] as string }),
-  onnx: { op: "Range", since: 11 },
+  onnx: { op: "Range", since: 11, build: (scope) => countTo(scope, scope.node.attributes.count as Extent, "i32") },
 };
 
 const position: Op = {
@@ -146,7 +165,16 @@ const position: Op = {
   },
   lower: ({ e, node, box }) => ({ body: e.index(box[node.attributes.axis as number] as (typeof box)[number]) }),
   javascriptElement: ({ node, indices }) => ({ kind: "value", value: indices[node.attributes.axis as number] as string }),
-  onnx: null,
+  onnx: {
+    op: "Expand(Range)", since: 13,
+    build: (scope) => {
+      const { shape } = scope.node.type;
+      const axis = scope.node.attributes.axis as number;
+      const extent = shape[axis] as Extent;
+      const along = [extent, ...shape.slice(axis + 1).map(() => constantExtent(1))];
+      return expandTo(scope, reshapeTo(scope, countTo(scope, extent, "i32"), along), along, shape);
+    },
+  },
 };
 
 export const indexingOps: readonly Op[] = [gather, takeAlong, oneHot, iota, position];

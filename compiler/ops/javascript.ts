@@ -12,7 +12,8 @@ export const atom = (text: string): string => (/^[\w$.]+(?:\[[^\]]*\])?$/.test(t
 export function offsetText(indices: readonly string[], shape: readonly string[]): string {
   let offset = "";
   indices.forEach((index, axis) => {
-    const scaled = offset === "" ? "" : `${atom(offset)} * ${atom(shape[axis] ?? "1")}`;
+    const extent = shape[axis] ?? "1";
+    const scaled = offset === "" || extent === "1" ? offset : `${atom(offset)} * ${atom(extent)}`;
     offset = scaled === "" ? (index === "0" ? "" : index) : index === "0" ? scaled : `${scaled} + ${index}`;
   });
   return offset === "" ? "0" : offset;

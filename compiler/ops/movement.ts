@@ -4,6 +4,7 @@ import { addExtents, constantExtent, divideExtents, type Extent, extentValue, pr
 import { printShape, printType, type TensorType } from "../ir/types.ts";
 import { broadcastIndices, broadcastShapes, broadcastStrides, dot, eachIndex } from "./broadcast.ts";
 import { anything, type Op, type ReferenceTensor } from "./define.ts";
+import { expandTo, integers, type OnnxValue, reshapeTo } from "./onnx-form.ts";
 
 const operand = [{ name: "x", dtypes: anything }];
 const exact = { tolerance: { ulp: 0 }, samples: [], source: "" };
@@ -35,7 +36,7 @@ const broadcastTo: Op = {
   },
   lower: ({ e, node, box, read }) => ({ body: read(0, broadcastIndices(e, (node.inputs[0] as { type: TensorType }).type.shape, box.map((range) => e.index(range)))) }),
   javascriptElement: ({ indices, read }) => ({ kind: "value", value: read(0, indices) }),
-  onnx: { op: "Expand", since: 13 }, ...exact,
+  onnx: { op: "Expand", since: 13, build: (scope) => expandTo(scope, scope.operands[0] as OnnxValue, scope.node.inputs[0]?.type.shape ?? [], scope.node.type.shape) }, ...exact,
 };
 
 const reshape: Op = {
@@ -60,7 +61,7 @@ const reshape: Op = {
     return { body: read(0, unflattenIndex(e, offset, shape)) };
   },
   javascriptElement: ({ offset, readAt }) => ({ kind: "value", value: readAt(0, offset) }),
-  onnx: { op: "Reshape", since: 14 }, ...exact,
+  onnx: { op: "Reshape", since: 19, build: (scope) => reshapeTo(scope, scope.operands[0] as OnnxValue, scope.node.type.shape) }, ...exact,
 };
 
 const transpose: Op = {
@@ -89,7 +90,7 @@ const transpose: Op = {
     const order = orderOf(node.attributes.order as readonly number[], indices.length);
     return { kind: "value", value: read(0, order.map((_, axis) => indices[order.indexOf(axis)] as string)) };
   },
-  onnx: { op: "Transpose", since: 13 }, ...exact,
+  onnx: { op: "Transpose", since: 13, build: (scope) => scope.apply("Transpose", scope.operands, { attributes: { perm: integers(orderOf(scope.node.attributes.order as readonly number[], scope.node.type.shape.length)) } }) }, ...exact,
 };
 
 const slice: Op = {
@@ -133,7 +134,13 @@ const slice: Op = {
     const scaled = step === 1 ? (indices[axis] as string) : `${step} * ${indices[axis]}`;
     return { kind: "value", value: read(0, indices.map((index, i) => (i !== axis ? index : index === "0" ? start : start === "0" ? scaled : `${start} + ${scaled}`))) };
   },
-  onnx: { op: "Slice", since: 13 }, ...exact,
+  onnx: {
+    op: "Slice", since: 13,
+    build: (scope) => {
+      const { axis, start, stop, step } = scope.node.attributes;
+      return scope.apply("Slice", [...scope.operands, scope.shape([start as Extent]), scope.shape([stop as Extent]), scope.constant([axis as number], "i64", [1]), scope.constant([step as number], "i64", [1])]);
+    },
+  }, ...exact,
 };
 
 export const orderOf = (order: readonly number[], rank: number): readonly number[] =>

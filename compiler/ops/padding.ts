@@ -1,12 +1,13 @@
 /** Padding: by a constant, which chooses between an element and the constant, and by elements of x, which is an index map. */
 import type { Expr, Expressions } from "../folds/expression.ts";
 import { addIndex } from "../folds/index-arithmetic.ts";
-import { addExtents, constantExtent, type Extent, multiplyExtents } from "../ir/extent.ts";
+import { addExtents, constantExtent, type Extent, extentValue, multiplyExtents } from "../ir/extent.ts";
 import type { Attributes } from "../ir/node.ts";
 import { printType, type TensorType } from "../ir/types.ts";
 import { mapped, shapeOf } from "./arrange.ts";
 import { anything, numbers, type Op, type ReferenceTensor, type Violation } from "./define.ts";
 import { atom, numberText } from "./javascript.ts";
+import { chooseIn, integer, type OnnxScope, type OnnxValue, text } from "./onnx-form.ts";
 
 const exact = { family: "movement" as const, tolerance: { ulp: 0 }, samples: [], source: "" };
 
@@ -85,6 +86,34 @@ const sourceText = (attributes: Attributes, indices: readonly string[], axis: nu
   return start === 0 ? (indices[axis] as string) : `${indices[axis]} - ${start}`;
 };
 
+function padsForm(scope: OnnxScope): OnnxValue {
+  const { before, after } = scope.node.attributes;
+  return scope.constant([...(before as readonly number[]), ...(after as readonly number[])], "i64", [2 * scope.node.type.shape.length]);
+}
+
+/** ONNX repeats a border once; these repeat as often as it takes, so each padded axis is indexed. */
+const borderForm = (scope: OnnxScope, border: Border): OnnxValue =>
+  shapeOf(scope).reduce((value, extent, axis) => {
+    if (!isPadded(scope.node.attributes, axis)) return value;
+    const [before, after] = [(scope.node.attributes.before as readonly number[])[axis] as number, (scope.node.attributes.after as readonly number[])[axis] as number];
+    const known = extentValue(extent);
+    const indices = known === undefined
+      ? borderIndices(scope, border, extent, before, after)
+      : scope.constant(Array.from({ length: known + before + after }, (_, i) => borderIndex(border, i - before, known)), "i64", [known + before + after]);
+    return scope.apply("Gather", [value, indices], { attributes: { axis: integer(axis) } });
+  }, scope.operands[0] as OnnxValue);
+
+/** `borderIndex` of every place along an axis whose length is known when the graph runs. */
+function borderIndices(scope: OnnxScope, border: Border, extent: Extent, before: number, after: number): OnnxValue {
+  const [one, length] = [scope.constant(1, "i64"), scope.extent(extent)];
+  const places = scope.apply("Range", [scope.constant(-before, "i64"), scope.apply("Add", [length, scope.constant(after, "i64")]), one]);
+  const period = scope.apply("Max", [scope.extent(border.period?.of(extent) ?? extent), one]);
+  const phase = scope.apply("Mod", [places, period]);
+  if (border.turn === undefined) return phase;
+  const back = scope.apply("Sub", [scope.apply("Sub", [period, scope.constant(border.turn, "i64")]), phase]);
+  return chooseIn(scope, scope.apply("Less", [phase, length], { dtype: "bool" }), phase, back);
+}
+
 const borderPad = (border: Border): Op => ({
   ...exact, name: border.name, summary: border.summary, operands: [{ name: "x", dtypes: anything }], attributes: padAttributes,
   constraints: [{ id: "C1", text: "before and after have one number for each axis, none negative" }],
@@ -108,7 +137,7 @@ const borderPad = (border: Border): Op => ({
       return atom(borderText(border, sourceText(node.attributes, indices, axis), atom(extent(shapeOf({ node })[axis] as Extent)), before));
     })),
   }),
-  onnx: border.name === "pad_symmetric" ? null : { op: "Pad", since: border.name === "pad_wrap" ? 19 : 13 },
+  onnx: border.period ? { op: "Gather by computed indices", since: 13, build: (scope) => borderForm(scope, border) } : { op: "Pad, mode edge", since: 19, build: (scope) => scope.apply("Pad", [...scope.operands, padsForm(scope)], { attributes: { mode: text("edge") } }) },
 });
 
 const pad: Op = {
@@ -143,7 +172,7 @@ const pad: Op = {
     const element = read(0, texts);
     return { kind: "value", value: tests.length === 0 ? element : `${tests.join(" && ")} ? ${element} : ${numberText(node.attributes.value as number)}` };
   },
-  onnx: { op: "Pad", since: 13 },
+  onnx: { op: "Pad", since: 19, build: (scope) => scope.apply("Pad", [...scope.operands, padsForm(scope), scope.constant(scope.node.attributes.value as number, scope.node.type.dtype)]) },
 };
 
 export const paddingOps: readonly Op[] = [pad, ...borders.map(borderPad)];

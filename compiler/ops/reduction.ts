@@ -6,6 +6,7 @@ import { printType, type TensorType } from "../ir/types.ts";
 import { broadcastStrides, dot, eachIndex } from "./broadcast.ts";
 import { type AttributeSpec, floats, type JavaScriptElement, type JavaScriptScope, type LowerScope, type Lowered, numbers, type Op, type ReferenceTensor } from "./define.ts";
 import { atom, wrapNumber, wrapText } from "./javascript.ts";
+import { integer, widened } from "./onnx-form.ts";
 
 interface FoldText {
   readonly accumulator: string;
@@ -54,7 +55,15 @@ function reduction(options: ReductionOptions): Op {
     javascriptElement: (scope) => reductionElement(scope, options.javascript),
     tolerance: { ulp: 4 },
     samples: [],
-    onnx: { op: options.onnx, since: 18 },
+    onnx: {
+      op: options.onnx, since: 18,
+      build: (scope) =>
+        // onnxruntime adds 32-bit integers with saturation; the language wraps.
+        widened(scope, options.monoid === "sum" || options.monoid === "product" ? ["i32", "u32"] : ["u32"], (operands) => {
+          const axes = scope.node.attributes.axis as readonly number[];
+          return scope.apply(options.onnx, [...operands, scope.constant(axes, "i64", [axes.length])], { attributes: { keepdims: integer(scope.node.attributes.keep ? 1 : 0) } });
+        }),
+    },
     source: "",
   };
 }

@@ -1,14 +1,15 @@
 /** Folds over a part of an axis: cumulative sums and products, and pooling windows. */
 import type { Expressions, Expr } from "../folds/expression.ts";
 import type { Monoid } from "../folds/node.ts";
-import type { Extent } from "../ir/extent.ts";
+import { constantExtent, type Extent, extentValue, productOfExtents } from "../ir/extent.ts";
 import type { Attributes } from "../ir/node.ts";
 import { printType, type TensorType } from "../ir/types.ts";
 import { dot, eachIndex } from "./broadcast.ts";
 import { floats, type Op, type ReferenceTensor } from "./define.ts";
 import { atom } from "./javascript.ts";
 import { rowMajor } from "./movement.ts";
-import { chosen, placeIn, placeNumber, placeText, slidLength, type Window, windowAttributes, windowOf } from "./window.ts";
+import { castTo, chooseIn, integer, integers, type OnnxScope, type OnnxValue, reshapeTo } from "./onnx-form.ts";
+import { chosen, onnxWindow, placeIn, placeNumber, placeText, slidLength, type Window, windowAttributes, windowOf } from "./window.ts";
 
 interface Running {
   readonly name: string;
@@ -131,9 +132,60 @@ const pool = (fold: Running): Op => ({
   },
 });
 
+function cumulativeSumForm(scope: OnnxScope): OnnxValue {
+  const { axis, exclusive, reverse } = scope.node.attributes;
+  return scope.apply("CumSum", [...scope.operands, scope.constant(axis as number, "i64")], { attributes: { exclusive: integer(exclusive ? 1 : 0), reverse: integer(reverse ? 1 : 0) } });
+}
+
+/** Opset 20 has no such operator: a running product, kept from slice to slice. onnxruntime has Scan bodies in f32. */
+function cumulativeProductForm(scope: OnnxScope): OnnxValue {
+  const { axis, exclusive, reverse } = scope.node.attributes;
+  const { shape } = scope.node.type;
+  const ones = scope.apply("Expand", [scope.constant(1, "f32"), scope.shape(shape.filter((_, at) => at !== axis))]);
+  const body = scope.body(["f32", "f32"], (values) => {
+    const product = scope.apply("Mul", values);
+    return [product, exclusive ? (values[0] as OnnxValue) : product];
+  });
+  const place = integers([axis as number]);
+  const direction = integers([reverse ? 1 : 0]);
+  const attributes = { body, num_scan_inputs: integer(1), scan_input_axes: place, scan_output_axes: place, scan_input_directions: direction, scan_output_directions: direction };
+  return castTo(scope, scope.apply("Scan", [ones, castTo(scope, scope.operands[0] as OnnxValue, "f32")], { skip: 1, attributes }), scope.node.type.dtype);
+}
+
+/** Pooling with what ONNX has before the axes of the window: a batch, which holds all leading axes, and one channel. */
+function poolForm(scope: OnnxScope, slide: (image: OnnxValue, window: Window) => OnnxValue): OnnxValue {
+  const x = (scope.node.inputs[0] as { type: TensorType }).type;
+  const lead = leading(x, scope.node.attributes);
+  if (lead === x.shape.length) return scope.operands[0] as OnnxValue;
+  const image = reshapeTo(scope, scope.operands[0] as OnnxValue, [productOfExtents(x.shape.slice(0, lead)), constantExtent(1), ...x.shape.slice(lead)]);
+  return reshapeTo(scope, slide(image, windowOf(scope.node.attributes, x.shape.length - lead) as Window), scope.node.type.shape);
+}
+
+const sumPoolForm = (scope: OnnxScope): OnnxValue =>
+  poolForm(scope, (image, window) => {
+    const sizes = scope.node.attributes.window as readonly Extent[];
+    const ones = scope.apply("Expand", [scope.constant(1, scope.node.type.dtype), scope.shape([constantExtent(1), constantExtent(1), ...sizes])]);
+    return scope.apply("Conv", [image, ones], { attributes: onnxWindow(window) });
+  });
+
+/** MaxPool takes less padding than the window is long; more of it is added before. */
+const maxPoolForm = (scope: OnnxScope): OnnxValue =>
+  poolForm(scope, (image, window) => {
+    const sizes = (scope.node.attributes.window as readonly Extent[]).map((size) => extentValue(size) ?? 1);
+    const kernel = { kernel_shape: integers(sizes) };
+    if (sizes.every((size, axis) => Math.max(window.before[axis] as number, window.after[axis] as number) < size)) return scope.apply("MaxPool", [image], { attributes: { ...kernel, ...onnxWindow(window) } });
+    const none = window.before.map(() => 0);
+    const pads = scope.constant([0, 0, ...window.before, 0, 0, ...window.after], "i64", [2 * (sizes.length + 2)]);
+    const padded = scope.apply("Pad", [image, pads, scope.constant(Number.NEGATIVE_INFINITY, scope.node.type.dtype)]);
+    const largest = scope.apply("MaxPool", [padded], { attributes: { ...kernel, ...onnxWindow({ ...window, before: none, after: none }) } });
+    // Of a window that is all padding onnxruntime gives the smallest finite number.
+    const isAll = scope.apply("LessOrEqual", [largest, scope.constant(-3.4028234663852886e38, scope.node.type.dtype)], { dtype: "bool" });
+    return chooseIn(scope, isAll, scope.constant(Number.NEGATIVE_INFINITY, scope.node.type.dtype), largest);
+  });
+
 export const runningOps: readonly Op[] = [
-  cumulative({ ...sum, name: "cumsum", summary: "sums of the elements up to each one along an axis", onnx: { op: "CumSum", since: 14 } }),
-  cumulative({ ...product, name: "cumprod", summary: "products of the elements up to each one along an axis", onnx: { op: "CumProd", since: 26 } }),
-  pool({ ...sum, name: "sum_pool", summary: "sums over a window that slides along the last axes; padding counts as 0", onnx: null }),
-  pool({ ...largest, name: "max_pool", summary: "largest elements of a window that slides along the last axes; padding does not count", onnx: { op: "MaxPool", since: 12 } }),
+  cumulative({ ...sum, name: "cumsum", summary: "sums of the elements up to each one along an axis", onnx: { op: "CumSum", since: 14, build: cumulativeSumForm } }),
+  cumulative({ ...product, name: "cumprod", summary: "products of the elements up to each one along an axis", onnx: { op: "Scan of Mul", since: 19, build: cumulativeProductForm } }),
+  pool({ ...sum, name: "sum_pool", summary: "sums over a window that slides along the last axes; padding counts as 0", onnx: { op: "Conv with ones", since: 11, build: sumPoolForm } }),
+  pool({ ...largest, name: "max_pool", summary: "largest elements of a window that slides along the last axes; padding does not count", onnx: { op: "MaxPool", since: 12, build: maxPoolForm, literals: ({ attributes }) => attributes.window as readonly Extent[] } }),
 ];

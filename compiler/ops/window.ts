@@ -8,6 +8,7 @@ import { addIndex, scaleIndex } from "../folds/index-arithmetic.ts";
 import { addExtents, constantExtent, divideExtents, type Extent, extentValue, multiplyExtents, subtractExtents } from "../ir/extent.ts";
 import type { Attributes } from "../ir/node.ts";
 import type { AttributeSpec } from "./define.ts";
+import { integers, type OnnxAttribute } from "./onnx-form.ts";
 
 /** Along each axis that the window slides on. unit: elements */
 export interface Window {
@@ -43,6 +44,9 @@ export function slidLength(extent: Extent, size: Extent, window: Window, axis: n
   if ((extentValue(room) ?? 0) < 0) return undefined;
   return addExtents(divideExtents(room, constantExtent(stride)), constantExtent(1));
 }
+
+/** The same in attributes of ONNX. */
+export const onnxWindow = ({ stride, dilation, before, after }: Window): Readonly<Record<string, OnnxAttribute>> => ({ strides: integers(stride), dilations: integers(dilation), pads: integers([...before, ...after]) });
 
 /** An index of the input along one axis, and whether it is one; no condition: it always is. */
 export interface Place {

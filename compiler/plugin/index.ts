@@ -3,13 +3,14 @@
  * writes the types beside the source (`mnist.d.nf.ts`; set allowArbitraryExtensions), and shows mistakes with their place.
  */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, resolve as resolvePath } from "node:path";
+import { basename, dirname, relative, resolve as resolvePath } from "node:path";
 import { createUnplugin, type UnpluginInstance } from "unplugin";
 import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile } from "../index.ts";
 import type { SourceModel, SourceModule } from "../backends/module/emit-source-module.ts";
+import { docsOf } from "../ir/node.ts";
 import { positionOf } from "../source/source-file.ts";
 
-export interface NormfusePluginOptions extends PlanOptions {
+export interface NormfusePluginOptions extends Omit<PlanOptions, "sourceOf"> {
   /** Which kernels go into the bundle, the preferred one first. Default: wgsl alone. */
   readonly targets?: readonly [KernelTarget, ...KernelTarget[]];
   /** Extents that are numbers at compile time, by name. */
@@ -18,6 +19,11 @@ export interface NormfusePluginOptions extends PlanOptions {
   readonly declarations?: boolean;
   /** Where the runtime is imported from. Default: normfuse/runtime. */
   readonly runtime?: string;
+  /**
+   * Whether kernels carry the lines of the source that they compute, as comments and for errors at run time. Default: in
+   * development, that is Vite's mode and webpack's `mode`, and in other bundlers NODE_ENV=development.
+   */
+  readonly places?: boolean;
 }
 
 export interface BuiltSource {
@@ -37,40 +43,57 @@ export function buildSource(path: string, text: string, options: NormfusePluginO
     imports.push(file);
     return sourceFile(file, readFileSync(file, "utf8"));
   };
+  const sourceOf = (named: string): SourceFile | undefined => {
+    // The bundle goes to other machines: paths from here on.
+    const shown = (relative(process.cwd(), named) || named).replaceAll("\\", "/");
+    if (named === path) return sourceFile(shown, text);
+    return imports.includes(named) ? sourceFile(shown, readFileSync(named, "utf8")) : undefined;
+  };
   const { models, diagnostics } = checkSource(sourceFile(path, text), { resolve, ...(options.bind ? { bind: options.bind } : {}) });
   if (diagnostics.some(isError)) return { module: undefined, diagnostics, imports };
   const [first, ...others] = options.targets ?? (["wgsl"] as const);
   const sources = models.map((model): SourceModel => {
-    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, options).artifact;
-    const docs = Object.fromEntries(model.inputs.filter((leaf) => leaf.doc !== "").map((leaf) => [leaf.name, leaf.doc]));
+    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, { ...options, ...(options.places === true ? { sourceOf } : {}) }).artifact;
+    const docs = docsOf(model);
     return { artifacts: [artifact(first), ...others.map(artifact)], docs };
   });
   return { module: emitSourceModule(sources, basename(path), options.runtime), diagnostics, imports };
 }
 
-export const normfuse: UnpluginInstance<NormfusePluginOptions | undefined, false> = createUnplugin<NormfusePluginOptions | undefined, false>((options = {}) => ({
-  name: "normfuse",
-  enforce: "pre",
-  transform: {
-    // The text itself is wanted by ?raw, its address by ?url: those are the bundler's.
-    filter: { id: /\.nf(?:\?(?!(?:.*&)?(?:raw|url|inline)(?:[&=]|$)).*)?$/ },
-    handler(text: string, id: string) {
-      const path = id.split("?")[0] ?? id;
-      const { module, diagnostics, imports } = buildSource(path, text, options);
-      for (const file of imports) this.addWatchFile(file);
-      const shown = diagnostics.find(isError) ?? diagnostics[0];
-      if (shown) {
-        const { line, column } = positionOf(shown.span.file, shown.span.start);
-        const message = { message: renderDiagnostics(diagnostics), id: shown.span.file.path, loc: { file: shown.span.file.path, line, column: column - 1 } };
-        if (!module) this.error(message);
-        else this.warn(message);
-      }
-      if (!module) return undefined;
-      if (options.declarations !== false) writeWhole(path.replace(/\.nf$/, ".d.nf.ts"), module.types);
-      return { code: module.code, map: null };
+export const normfuse: UnpluginInstance<NormfusePluginOptions | undefined, false> = createUnplugin<NormfusePluginOptions | undefined, false>((options = {}) => {
+  let inDevelopment = process.env["NODE_ENV"] === "development";
+  return {
+    name: "normfuse",
+    enforce: "pre",
+    transform: {
+      // The text itself is wanted by ?raw, its address by ?url: those are the bundler's.
+      filter: { id: /\.nf(?:\?(?!(?:.*&)?(?:raw|url|inline)(?:[&=]|$)).*)?$/ },
+      handler(text: string, id: string) {
+        const path = id.split("?")[0] ?? id;
+        const { module, diagnostics, imports } = buildSource(path, text, { ...options, places: options.places ?? inDevelopment });
+        for (const file of imports) this.addWatchFile(file);
+        const shown = diagnostics.find(isError) ?? diagnostics[0];
+        if (shown) {
+          const { line, column } = positionOf(shown.span.file, shown.span.start);
+          const message = { message: renderDiagnostics(diagnostics), id: shown.span.file.path, loc: { file: shown.span.file.path, line, column: column - 1 } };
+          if (!module) this.error(message);
+          else this.warn(message);
+        }
+        if (!module) return undefined;
+        if (options.declarations !== false) writeWhole(path.replace(/\.nf$/, ".d.nf.ts"), module.types);
+        return { code: module.code, map: null };
+      },
     },
-  },
-}));
+    vite: {
+      configResolved({ isProduction }) {
+        inDevelopment = !isProduction;
+      },
+    },
+    webpack({ options: { mode } }) {
+      inDevelopment = mode === "development";
+    },
+  };
+});
 
 const isError = ({ severity }: Diagnostic): boolean => severity === "error";
 

@@ -1,5 +1,6 @@
 /** Names in the emitted reference: host tensors, extents and values once each, loop indices and accumulators beside them. */
 import { javascriptFunctions } from "../ops/javascript.ts";
+import { randomFunctions } from "../ops/random.ts";
 
 /** Words that cannot name a constant, and the names that the module itself uses. */
 const taken = (
@@ -11,7 +12,7 @@ const taken = (
 const loopNames = ["i", "j", "k", "l", "p", "q", "r", "s", "t", "u"];
 
 export class Names {
-  readonly #taken = new Set<string>([...taken, ...javascriptFunctions.map(({ name }) => name)]);
+  readonly #taken = new Set<string>([...taken, ...[...javascriptFunctions, ...randomFunctions].map(({ name }) => name)]);
 
   /** A name of the function's scope like `wanted`, which may hold dots and other characters. */
   declare(wanted: string): string {

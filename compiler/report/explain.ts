@@ -78,6 +78,7 @@ const bytesOf = (type: { readonly dtype: DType; readonly shape: readonly Extent[
 /**
  * The materialised-edge bound: what the host hands in and takes out once each (a parameter in the form that the kernels
  * read), and for each product that further products depend on, one write and one read: it, or a map of it of the same size.
+ * Products that the plan streams through count nothing.
  */
 export function unavoidableBytes(e: Expressions, plan: Plan, bindings: Bindings): number {
   const { program } = plan;
@@ -90,16 +91,17 @@ export function unavoidableBytes(e: Expressions, plan: Plan, bindings: Bindings)
         const tensor = kernel.tensors[i];
         if (buffer.access === "read" && tensor !== undefined) read.add(tensor);
       });
+  const streamed = new Set(plan.kernels.flatMap(({ region }) => (region.template === "stream" ? [region.scores.definition.name] : [])));
   const signature = [
     ...program.sources.filter((source) => read.has(source.name)).map((source) => bytesOf(source.type, bindings)),
     ...[...prepared].filter((name) => read.has(name)).map((name) => bytesOf(required(types.get(name), "explain", name), bindings)),
     ...program.outputs.map((output) => bytesOf(output.type, bindings)),
   ];
-  return total(signature) + total(productsBetween(e, program).map((name) => 2 * bytesOf(required(types.get(name), "explain", name), bindings)));
+  return total(signature) + total(productsBetween(e, program, streamed).map((name) => 2 * bytesOf(required(types.get(name), "explain", name), bindings)));
 }
 
 /** Products that other products depend on, outputs apart. */
-function productsBetween(e: Expressions, program: Program): string[] {
+function productsBetween(e: Expressions, program: Program, onChip: ReadonlySet<string>): string[] {
   const byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
   const fromInputs = new Set<string>(program.sources.filter((source) => source.role === "input").map((source) => source.name));
   const products = new Set<string>();
@@ -117,5 +119,5 @@ function productsBetween(e: Expressions, program: Program): string[] {
     for (const source of nearest) needed.add(source);
   }
   const outputs = new Set(program.outputs.map((output) => output.definition));
-  return [...needed].filter((name) => !outputs.has(name));
+  return [...needed].filter((name) => !outputs.has(name) && !onChip.has(name));
 }

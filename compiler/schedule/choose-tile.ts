@@ -1,8 +1,9 @@
 /** Tile shapes for a region: a small table scored by the extents, the device's limits and its price of a barrier. */
-import { type ContractionRegion, type RowsRegion } from "../fusion/region.ts";
+import { hasLongIndices } from "../folds/index-arithmetic.ts";
+import { type ContractionRegion, type RowsRegion, type StreamRegion } from "../fusion/region.ts";
 import { type Extent, extentValue, productOfExtents } from "../ir/extent.ts";
 import type { Target } from "../target.ts";
-import type { ContractionTile, MapTile, RowTile } from "./tile.ts";
+import type { ContractionTile, MapTile, RowTile, StreamTile } from "./tile.ts";
 
 const valueOf = (extents: readonly Extent[]): number | undefined => extentValue(productOfExtents(extents));
 
@@ -28,6 +29,16 @@ export const chooseMapTile = (target: Target): MapTile => ({ threads: Math.min(6
 /** Accumulators of one invocation, in scalars, that stay in registers. */
 const registerBudget = 128;
 
+/** Elements of one row of both operands of a stream. */
+const streamBudget = 256;
+
+/** `undefined`: a row does not fit the registers of one invocation. */
+export function chooseStreamTile(region: StreamRegion, target: Target): StreamTile | undefined {
+  const [columns, depth] = [region.shape.columns, region.scores.shape.inner].map((ranges) => valueOf(ranges.map((range) => range.extent)));
+  if (columns === undefined || depth === undefined || columns + depth > streamBudget) return undefined;
+  return { threads: Math.min(32, target.limits.workgroupInvocations), step: 4 };
+}
+
 /** `undefined`: whole rows do not fit one workgroup. */
 export function chooseContractionTile(region: ContractionRegion, lanes: number, target: Target): ContractionTile | undefined {
   const { shape } = region;
@@ -36,32 +47,44 @@ export function chooseContractionTile(region: ContractionRegion, lanes: number, 
   const inner = valueOf(shape.inner.map((range) => range.extent)) ?? 1024;
   const innerBlock = inner > 8 ? 16 : inner > 4 ? 8 : 4;
   const most = Math.min(64, target.limits.workgroupInvocations);
+  const products = 1 + region.siblings.length;
+  // Long indices are computed once per element when the operand is staged, and by every invocation when it is not.
+  const staged = !barriersAreDear(target) || hasLongIndices(shape.left);
   if (region.epilogue.length > 0) {
     if (columns === undefined) return undefined;
     const groups = Math.ceil(columns / lanes);
     // Staging a row of the left tile takes up to 16 invocations.
     const threadsX = Math.max(16, powerOfTwoUpTo(groups, most));
     const columnGroups = Math.ceil(groups / threadsX);
-    const fit = Math.floor(registerBudget / (columnGroups * lanes));
+    const fit = Math.floor(registerBudget / (columnGroups * lanes * products));
     if (fit < 1) return undefined;
-    return { threadsX, threadsY: 1, rowsPerThread: Math.min(8, powerOfTwoUpTo(fit, 8), rowsWorthwhile(rows)), columnGroups, innerBlock };
+    return { threadsX, threadsY: 1, rowsPerThread: Math.min(8, powerOfTwoUpTo(fit, 8), rowsWorthwhile(rows)), columnGroups, innerBlock, staged };
   }
   const width = region.partials[0]?.width;
   if (width !== undefined) {
     // The tile is as wide as the partial statistics say.
     const threadsX = 16;
     const threadsY = Math.max(1, powerOfTwoUpTo(Math.floor((barriersAreDear(target) ? 64 : target.limits.workgroupInvocations) / threadsX), 8));
-    return { threadsX, threadsY, rowsPerThread: rows !== undefined && rows <= threadsY ? 1 : 4, columnGroups: width / (threadsX * lanes), innerBlock };
+    return { threadsX, threadsY, rowsPerThread: rows !== undefined && rows <= threadsY ? 1 : 4, columnGroups: width / (threadsX * lanes), innerBlock, staged };
   }
   if (rows !== undefined && rows <= 4) {
     const threadsX = most;
-    return { threadsX, threadsY: 1, rowsPerThread: Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 4)), columnGroups: 1, innerBlock };
+    return { threadsX, threadsY: 1, rowsPerThread: Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 4)), columnGroups: 1, innerBlock, staged };
+  }
+  if (!staged) {
+    const columnGroups = Math.max(1, Math.floor((lanes === 4 ? 2 : 4) / products));
+    const threadsX = Math.min(8, Math.max(1, powerOfTwoUpTo(Math.ceil((columns ?? 64) / lanes / columnGroups), 8)));
+    const threadsY = powerOfTwoUpTo(Math.floor(most / threadsX), 8);
+    // One invocation folds a row before the product: there must be as many as rows.
+    const tallest = region.prologue.length > 0 ? threadsX : 8;
+    const rowsPerThread = powerOfTwoUpTo(rows !== undefined && rows < 8 * threadsY ? Math.max(1, Math.ceil(rows / threadsY)) : 8, tallest);
+    return { threadsX, threadsY, rowsPerThread, columnGroups, innerBlock, staged };
   }
   if (!barriersAreDear(target) && target.limits.workgroupInvocations >= 256 && lanes === 4 && (rows ?? 64) >= 64 && (columns ?? 64) >= 64)
-    return { threadsX: 16, threadsY: 16, rowsPerThread: 4, columnGroups: 1, innerBlock };
+    return { threadsX: 16, threadsY: 16, rowsPerThread: 4, columnGroups: 1, innerBlock, staged };
   const threadsX = Math.min(8, Math.max(4, powerOfTwoUpTo(Math.ceil((columns ?? 64) / lanes), 8)));
   const threadsY = Math.max(1, Math.floor(most / threadsX / (barriersAreDear(target) ? 2 : 1)));
-  return { threadsX, threadsY: powerOfTwoUpTo(threadsY, 16), rowsPerThread: 4, columnGroups: lanes === 4 ? (barriersAreDear(target) ? 2 : 1) : 4, innerBlock: barriersAreDear(target) && inner >= 32 ? 32 : innerBlock };
+  return { threadsX, threadsY: powerOfTwoUpTo(threadsY, 16), rowsPerThread: 4, columnGroups: lanes === 4 ? (barriersAreDear(target) ? 2 : 1) : 4, innerBlock: barriersAreDear(target) && inner >= 32 ? 32 : innerBlock, staged };
 }
 
 const rowsWorthwhile = (rows: number | undefined): number => (rows === undefined ? 8 : Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 8)));
@@ -69,8 +92,8 @@ const rowsWorthwhile = (rows: number | undefined): number => (rows === undefined
 /** unit: bytes of workgroup memory that the tile takes, statistics included. */
 export function workgroupBytes(region: ContractionRegion, tile: ContractionTile, lanes: number): number {
   const tileRows = tile.threadsY * tile.rowsPerThread;
-  const left = tileRows * tile.innerBlock;
-  const right = tile.threadsY > 1 ? tile.innerBlock * tile.threadsX * tile.columnGroups * lanes : 0;
+  const left = tile.staged ? tileRows * tile.innerBlock : 0;
+  const right = tile.staged && tile.threadsY > 1 ? (1 + region.siblings.length) * tile.innerBlock * tile.threadsX * tile.columnGroups * lanes : 0;
   const prologue = region.prologue.length * (tile.threadsX * tile.threadsY + tileRows) + (region.prologue.length > 0 ? 4 * tileRows : 0);
   const epilogue = region.epilogue.length * (tileRows * tile.threadsX + tileRows);
   const partials = region.partials.length > 0 ? (region.partials.length + 1) * tileRows * (tile.threadsX + 1) : 0;

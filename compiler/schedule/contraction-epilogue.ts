@@ -7,20 +7,21 @@ import * as k from "../kernel/build.ts";
 import * as s from "../kernel/statements.ts";
 import type { Expression } from "../kernel/node.ts";
 import { clamped, type ContractionState } from "./contraction-state.ts";
-import { emitElement, emitStore, type ElementScope } from "./element.ts";
+import { emitElement, emitElements, emitStore, type ElementScope } from "./element.ts";
 import { knownParts, lastPart, levelsOf, sourcesAt } from "./row-folds.ts";
 import { identityOf, merge, mergeAcross, mergeLanes, type Part } from "./statistics.ts";
 
-export function emitContractionEpilogue(state: ContractionState, values: readonly (readonly Expression[])[]): void {
-  for (const level of levelsOf(state.flat.region.epilogue)) emitLevel(state, level, values);
-  if (state.flat.region.partials.length > 0) emitPartials(state, values);
-  emitStores(state, values);
+export function emitContractionEpilogue(state: ContractionState): void {
+  for (const level of levelsOf(state.flat.region.epilogue)) emitLevel(state, level);
+  if (state.flat.region.partials.length > 0) emitPartials(state);
+  emitStores(state);
 }
 
 /** Partial folds of this tile's rows about its first element, one number a row each. */
-function emitPartials(state: ContractionState, values: readonly (readonly Expression[])[]): void {
+function emitPartials(state: ContractionState): void {
   const { writer, flat, tile, lanes } = state;
   const { partials, definition } = flat.region;
+  const values = state.values.get(definition.name) ?? [];
   const tileRows = tile.threadsY * tile.rowsPerThread;
   writer.comment(`partial folds of this tile: ${partials.map((partial) => partial.definition.name).join(", ")}`);
   const pivots = writer.workgroupArray("tile_pivots", { scalar: definition.dtype, lanes: 1 }, tileRows);
@@ -35,8 +36,8 @@ function emitPartials(state: ContractionState, values: readonly (readonly Expres
       partials: values.map((line, i) => {
         const pivot = k.element(pivots, { scalar: definition.dtype, lanes: 1 }, localRow(state, i));
         const scope = rowScope(state, i, k.add(state.firstRow, localRow(state, i)));
-        const terms = line.map((value, j) => {
-          const column = columnScope(state, scope, j, value, new Map());
+        const terms = line.map((_, j) => {
+          const column = columnScope(state, scope, i, j, new Map());
           const emitted = emitElement({ ...column, sources: new Map([...(column.sources ?? []), [tilePivot, pivot]]) }, element);
           return inside(state, j, emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes), start);
         });
@@ -72,25 +73,27 @@ const columnAt = (state: ContractionState, j: number): Expression =>
 function rowScope(state: ContractionState, i: number, raw: Expression): ElementScope {
   const { writer, flat, tile } = state;
   const row = clamped(writer, raw, flat.row.extent, tile.threadsY * tile.rowsPerThread);
-  return { writer, counters: new Map([[flat.row, row], [flat.batch, state.batchIndex]]), sources: sourcesAt(state.statistics, localRow(state, i)) };
+  return { writer, counters: new Map([[flat.row, row], [flat.batch, state.batchIndex]]), sources: new Map([...sourcesAt(state.statistics, localRow(state, i)), ...[...state.own].map(([name, values]) => [name, values[i] as Expression] as const)]) };
 }
 
-/** The scope of column group j, with the product's value in place of loads of it. */
-function columnScope(state: ContractionState, scope: ElementScope, j: number, value: Expression, known: ReadonlyMap<Expr, Expression>): ElementScope {
+/** The scope of row i, column group j, with the products' values in place of loads of them. */
+function columnScope(state: ContractionState, scope: ElementScope, i: number, j: number, known: ReadonlyMap<Expr, Expression>): ElementScope {
   const { flat, lanes, tile } = state;
   const column = clamped(state.writer, columnAt(state, j), flat.column.extent, tile.threadsX * tile.columnGroups * lanes, lanes);
   return {
     ...scope, known, vector: { range: flat.column, lanes },
     counters: new Map([...scope.counters, [flat.column, column]]),
-    sources: new Map([...(scope.sources ?? []), [flat.region.definition.name, value]]),
+    sources: new Map([...(scope.sources ?? []), ...[...state.values].map(([name, values]) => [name, values[i]?.[j] as Expression] as const)]),
   };
 }
 
-function emitLevel(state: ContractionState, level: ContractionState["flat"]["region"]["epilogue"], values: readonly (readonly Expression[])[]): void {
+/** Does an expression read a product, which every column has its own value of? */
+const productIn = (state: ContractionState) => (expr: Expr): boolean => expr.kind === "load" && state.values.has(expr.source);
+
+function emitLevel(state: ContractionState, level: ContractionState["flat"]["region"]["epilogue"]): void {
   const { writer, flat, tile, lanes } = state;
   writer.comment(`fold ${level.map((member) => member.definition.name).join(", ")} along the rows of the product`);
-  const product = flat.region.definition.name;
-  const isProduct = (expr: Expr): boolean => expr.kind === "load" && expr.source === product;
+  const isProduct = productIn(state);
   const parts: Part[] = level.map((member) => ({ name: lastPart(member.definition.name), monoid: member.definition.fold?.monoid ?? "sum", dtype: member.definition.dtype, partials: [] }));
   const partials: Expression[][] = level.map(() => []);
   for (let i = 0; i < tile.rowsPerThread; i++) {
@@ -102,8 +105,7 @@ function emitLevel(state: ContractionState, level: ContractionState["flat"]["reg
       const start = identityOf(part.monoid, part.dtype);
       let total: Expression | undefined;
       for (let j = 0; j < tile.columnGroups; j++) {
-        const value = (values[i] as readonly Expression[])[j] as Expression;
-        const emitted = emitElement(columnScope(state, scope, j, value, known), bodies[at] as Expr);
+        const emitted = emitElement(columnScope(state, scope, i, j, known), bodies[at] as Expr);
         const wide = emitted.type.lanes === lanes ? emitted : k.splat(emitted, lanes);
         const kept = inside(state, j, wide, start);
         total = writer.let("running", total ? merge(part.monoid, total, kept) : kept);
@@ -126,16 +128,14 @@ function inside(state: ContractionState, j: number, value: Expression, identity:
   return k.select(lanes === 1 ? kept : k.splat(kept, lanes), value, lanes === 1 ? identity : k.splat(identity, lanes));
 }
 
-function emitStores(state: ContractionState, values: readonly (readonly Expression[])[]): void {
+/** All outputs of an element together: what they share is computed once. */
+function emitStores(state: ContractionState): void {
   const { writer, flat, tile } = state;
-  const { region } = flat;
-  const output = region.outputs[0];
-  if (!output) return;
-  const body = flat.flattening.apply(output.body);
-  const offset = flat.flattening.offset(output.box);
-  const product = region.definition.name;
-  const isProduct = (expr: Expr): boolean => expr.kind === "load" && expr.source === product;
-  writer.comment(`store ${output.definition.name}`);
+  const stored = flat.region.outputs.filter((output) => !output.definition.partial);
+  const bodies = stored.map((output) => flat.flattening.apply(output.body));
+  const offsets = stored.map((output) => flat.flattening.offset(output.box));
+  const isProduct = productIn(state);
+  writer.comment(`store ${stored.map((output) => output.definition.name).join(", ")}`);
   for (let i = 0; i < tile.rowsPerThread; i++) {
     const raw = k.add(state.firstRow, localRow(state, i));
     const rows = extentValue(flat.row.extent);
@@ -143,19 +143,17 @@ function emitStores(state: ContractionState, values: readonly (readonly Expressi
     writer.if(guard, () => {
       const scope = rowScope(state, i, raw);
       const exact: ElementScope = { ...scope, counters: new Map([...scope.counters, [flat.row, raw]]) };
-      const known = knownParts(exact, [body], new Set([flat.column]), isProduct);
+      const known = knownParts(exact, bodies, new Set([flat.column]), isProduct);
       for (let j = 0; j < tile.columnGroups; j++) {
         const width = extentValue(flat.column.extent);
         const column = columnAt(state, j);
         const inTile = width !== undefined && width % (tile.threadsX * tile.columnGroups * state.lanes) === 0;
         writer.if(inTile ? k.truth(true) : k.lt(column, writer.extent(flat.column.extent)), () => {
-          const value = (values[i] as readonly Expression[])[j] as Expression;
-          const inner = columnScope(state, exact, j, value, known);
+          const inner = columnScope(state, exact, i, j, known);
           const at: ElementScope = { ...inner, counters: new Map([...inner.counters, [flat.column, column]]) };
-          emitStore(at, output.definition.name, offset, emitElement(at, body));
+          emitElements(at, bodies).forEach((value, o) => emitStore(at, (stored[o] as (typeof stored)[number]).definition.name, offsets[o] as Expr, value));
         });
       }
     });
   }
 }
-

@@ -4,6 +4,7 @@ import type { ContractionRegion } from "../fusion/region.ts";
 import { type Extent, extentValue } from "../ir/extent.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression, Lanes } from "../kernel/node.ts";
+import { emitElement, type ElementScope } from "./element.ts";
 import type { Flattening } from "./flatten.ts";
 import type { KernelWriter } from "./kernel-writer.ts";
 import type { ContractionTile } from "./tile.ts";
@@ -17,8 +18,21 @@ export interface FlatContraction {
   readonly column: Range;
   readonly inner: Range;
   readonly left: Expr;
+  readonly products: readonly FlatProduct[];
+}
+
+export interface FlatProduct {
+  readonly name: string;
   readonly right: Expr;
 }
+
+export interface Variable {
+  readonly ref: Expression;
+  assign(value: Expression): void;
+}
+
+/** Accumulators of one invocation by row and column group. */
+export type Grid = readonly (readonly Variable[])[];
 
 /** What the phases of one kernel share. */
 export interface ContractionState {
@@ -34,6 +48,10 @@ export interface ContractionState {
   readonly batchIndex: Expression;
   /** Statistics by local row, from prologue and epilogue. */
   readonly statistics: Map<string, (row: Expression) => Expression>;
+  /** Statistics that every invocation has of its own rows, in order. */
+  readonly own: Map<string, readonly Expression[]>;
+  /** The finished products by name: value of row i, column group j of this invocation. */
+  readonly values: Map<string, readonly (readonly Expression[])[]>;
 }
 
 /** Clamps a row or column to the last one: what is computed past the end is never stored. */
@@ -45,3 +63,25 @@ export function clamped(writer: KernelWriter, index: Expression, extent: Extent,
 
 
 export const rowCounters = (state: ContractionState, row: Expression): [Range, Expression][] => [[state.flat.row, row], [state.flat.batch, state.batchIndex]];
+
+export function grid<T>(rows: number, columns: number, make: (i: number, j: number) => T): T[][] {
+  return Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => make(i, j)));
+}
+
+export const refsOf = (variables: Grid): Expression[][] => variables.map((line) => line.map((variable) => variable.ref));
+
+export function addInto(totals: Grid, parts: Grid): void {
+  totals.forEach((line, i) => line.forEach((total, j) => total.assign(k.add(total.ref, (parts[i]?.[j] as Variable).ref))));
+}
+
+/** The right operand for column group `group` of this tile. */
+export function rightValue(state: ContractionState, product: FlatProduct, inner: Expression, group: Expression): Expression {
+  const { writer, flat, lanes, tile } = state;
+  const column = clamped(writer, k.add(state.firstColumn, k.mul(group, k.int(lanes))), flat.column.extent, tile.threadsX * tile.columnGroups * lanes, lanes);
+  const scope: ElementScope = {
+    writer, counters: new Map([[flat.batch, state.batchIndex], [flat.inner, writer.let("right_k", inner)], [flat.column, writer.let("right_column", column)]]),
+    vector: { range: flat.column, lanes }, sources: new Map(),
+  };
+  const value = emitElement(scope, product.right);
+  return value.type.lanes === lanes ? value : k.splat(value, lanes);
+}

@@ -2,13 +2,14 @@
  * Staging of the left operand of a contraction: each element of the tile is made once by one invocation, and statistics
  * that ride are accumulated right there, so that they cost nothing per column.
  */
-import { type Expr, rewrite, visit } from "../folds/expression.ts";
+import { type Expr, rewrite } from "../folds/expression.ts";
+import { hasLongIndices } from "../folds/index-arithmetic.ts";
 import type { Monoid } from "../folds/node.ts";
 import type { Member } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression, Lanes } from "../kernel/node.ts";
 import * as s from "../kernel/statements.ts";
-import { clamped, type ContractionState, rowCounters } from "./contraction-state.ts";
+import { clamped, type ContractionState, rowCounters, type Variable } from "./contraction-state.ts";
 import { emitElements, type ElementScope } from "./element.ts";
 import { lastPart, sourcesAt } from "./row-folds.ts";
 import { identityOf, merge, mergeAcross, mergeLanes } from "./statistics.ts";
@@ -35,11 +36,6 @@ export interface LeftStaging {
   readonly places: readonly Place[];
 }
 
-interface Variable {
-  readonly ref: Expression;
-  assign(value: Expression): void;
-}
-
 export interface Rider {
   readonly member: Member;
   readonly monoid: Monoid;
@@ -50,19 +46,13 @@ export interface Rider {
 
 const widthOf = (state: ContractionState, innerLanes: Lanes): number => state.tile.innerBlock / innerLanes;
 
-/** Index arithmetic of windows and reshapes: quotients and remainders, as they are counted before the kernel is simplified. */
-const longestIndex = 6;
 
 /**
  * Places are written out one by one, so that their rows are computed once, outside the main loop; but not where the
  * operand's indices take much arithmetic: a compiler's time grows faster than the text.
  */
 export function stagesByLoop(left: Expr, placeCount: number, riders: number): boolean {
-  let quotients = 0;
-  visit(left, (node) => {
-    if (node.kind === "apply" && node.dtype === "i32" && (node.op === "div" || node.op === "rem")) quotients++;
-  });
-  return riders === 0 && placeCount > 1 && quotients >= longestIndex;
+  return riders === 0 && placeCount > 1 && hasLongIndices(left);
 }
 
 export const placeCount = (state: ContractionState, threads: number, innerLanes: Lanes): number =>

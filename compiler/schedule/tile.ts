@@ -9,12 +9,21 @@ export interface ContractionTile {
   readonly columnGroups: number;
   /** Contracted elements staged at a time. */
   readonly innerBlock: number;
+  /** Operands go through workgroup memory; otherwise straight to registers, without a barrier. */
+  readonly staged: boolean;
 }
 
 export interface RowTile {
   readonly rowsPerGroup: number;
   /** Invocations that share a row: 1, or a power of two. */
   readonly lanes: number;
+}
+
+export interface StreamTile {
+  /** Rows of a workgroup, one an invocation. */
+  readonly threads: number;
+  /** Elements of k that are handled together. */
+  readonly step: number;
 }
 
 export interface MapTile {

@@ -98,11 +98,19 @@ function primaryOf(node: CstNode, builder: Builder): Expression {
   if (text) return { kind: "string", value: text.image.slice(1, -1), span };
   if (tokenOf(node, "True")) return { kind: "boolean", value: true, span };
   if (tokenOf(node, "False")) return { kind: "boolean", value: false, span };
+  if (tokenOf(node, "None")) return { kind: "none", span };
   if (tokenOf(node, "Inf")) return { kind: "number", value: Number.POSITIVE_INFINITY, text: "inf", span };
   if (tokenOf(node, "Nan")) return { kind: "number", value: Number.NaN, text: "nan", span };
   const reserved = tokenOf(node, "Grad") ?? tokenOf(node, "Repeat");
   if (reserved) return { kind: "reserved", word: reserved.image, span };
   return bracketedOf(node, span, builder);
+}
+
+function listItemOf(node: CstNode, builder: Builder): Expression {
+  const span = nodeSpan(node, builder);
+  const value = nodeOf(node, "expression");
+  if (value) return buildExpression(value, builder);
+  return { kind: tokenOf(node, "Ellipsis") ? "ellipsis" : "error", span };
 }
 
 function bracketedOf(node: CstNode, span: Span, builder: Builder): Expression {
@@ -113,7 +121,7 @@ function bracketedOf(node: CstNode, span: Span, builder: Builder): Expression {
     return items.length === 1 && only ? { kind: "paren", inner: only, span } : { kind: "tuple", items, span };
   }
   const list = nodeOf(node, "list");
-  if (list) return { kind: "list", items: nodesOf(list, "expression").map((item) => buildExpression(item, builder)), span };
+  if (list) return { kind: "list", items: nodesOf(list, "listItem").map((item) => listItemOf(item, builder)), span };
   const choice = nodeOf(node, "choice");
   const [condition, whenTrue, whenFalse] = ["condition", "whenTrue", "whenFalse"].map((label) => choice && nodeOf(choice, label));
   if (condition && whenTrue && whenFalse)

@@ -100,11 +100,12 @@ function parametersOf(parent: CstNode, builder: Builder): Parameter[] {
 function resultOf(node: CstNode, builder: Builder): ResultSyntax {
   const span = nodeSpan(node, builder);
   const single = optionalType(node, builder);
-  if (single) return { single: true, items: [{ name: undefined, type: single, span: single.span }], span };
+  if (single) return { single: true, items: [{ name: undefined, type: single, doc: "", span: single.span }], span };
   const items = nodesOf(node, "resultItem").flatMap((item): ResultItem[] => {
     const type = optionalType(item, builder);
     const name = tokenOf(item, "Name");
-    return type ? [{ name: name && nameOf(name, builder), type, span: nodeSpan(item, builder) }] : [];
+    const place = nodeSpan(item, builder);
+    return type ? [{ name: name && nameOf(name, builder), type, doc: docBefore(place.start, builder), span: place }] : [];
   });
   return { single: false, items, span };
 }
@@ -142,7 +143,7 @@ function statementOf(wrapper: CstNode, builder: Builder): Statement[] {
     }
     case "paramStatement": {
       const type = optionalType(node, builder);
-      return name && type ? [{ kind: "param", name, type, initialiser: optionalExpression(node, "expression", builder), span }] : [];
+      return name && type ? [{ kind: "param", name, type, initialiser: optionalExpression(node, "expression", builder), doc: docBefore(span.start, builder), span }] : [];
     }
     case "returnStatement":
       return [{ kind: "return", value: expressionIn(node, "expression", builder), span }];

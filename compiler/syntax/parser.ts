@@ -15,6 +15,7 @@ const expectedByRule: Readonly<Record<string, string>> = {
   result: "a type or '('",
   primary: "an expression",
   indexItem: "an index or slice",
+  listItem: "an expression",
   shapeItem: "an extent or '...'",
 };
 
@@ -331,6 +332,7 @@ class DeclarationParser extends CstParser {
       { ALT: () => this.CONSUME(token.string) },
       { ALT: () => this.CONSUME(token.trueWord) },
       { ALT: () => this.CONSUME(token.falseWord) },
+      { ALT: () => this.CONSUME(token.noneWord) },
       { ALT: () => this.CONSUME(token.infWord) },
       { ALT: () => this.CONSUME(token.nanWord) },
       // `where(c, a, b)` is a function; `grad` and `repeat` are reserved and look like functions.
@@ -352,8 +354,12 @@ class DeclarationParser extends CstParser {
 
   readonly list = this.RULE("list", () => {
     this.CONSUME(token.leftBracket);
-    this.separated(() => this.SUBRULE(this.expression), () => this.SUBRULE9(this.expression));
+    this.separated(() => this.SUBRULE(this.listItem), () => this.SUBRULE9(this.listItem));
     this.CONSUME(token.rightBracket);
+  });
+
+  readonly listItem = this.RULE("listItem", () => {
+    this.OR([{ ALT: () => this.CONSUME(token.ellipsis) }, { ALT: () => this.SUBRULE(this.expression) }]);
   });
 
   /** Decided at compile time. */

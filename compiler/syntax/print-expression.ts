@@ -17,6 +17,10 @@ export function printExpression(expression: Expression, printer: Printer, tight 
       return expression.text;
     case "boolean":
       return String(expression.value);
+    case "none":
+      return "none";
+    case "ellipsis":
+      return "...";
     case "string":
       return `"${expression.value}"`;
     case "name":
@@ -39,7 +43,8 @@ export function printExpression(expression: Expression, printer: Printer, tight 
       return concat(printExpression(expression.base, printer, tight), items("[", expression.items, "]", expression.span.end, printer, (item) => indexLayout(item, printer)));
     case "choice":
       return group(concat(
-        "if ", printExpression(expression.condition, printer), indent(concat(
+        // Deeper than what follows, so that a broken condition and its 'then' stay apart.
+        "if ", indent(indent(printExpression(expression.condition, printer))), indent(concat(
           printer.comments.gap(expression.whenTrue.span.start, line), "then ", printExpression(expression.whenTrue, printer),
           printer.comments.gap(expression.whenFalse.span.start, line), "else ", printExpression(expression.whenFalse, printer),
         )),

@@ -8,7 +8,7 @@ import { CommentPlacer } from "./comments.ts";
 import { concat, group, hardLine, indent, type Layout, line, render, softLine, whenBroken } from "./layout.ts";
 import { parse } from "./parse.ts";
 import { printExpression, type Printer } from "./print-expression.ts";
-import type { Block, Declaration, Expression, FunctionDeclaration, Name, Parameter, Statement, SyntaxTree, TypeSyntax } from "./tree.ts";
+import type { Block, Declaration, Expression, FunctionDeclaration, Name, Parameter, ResultSyntax, Statement, SyntaxTree, TypeSyntax } from "./tree.ts";
 
 const width = 100;
 
@@ -84,29 +84,31 @@ function functionLayout(declaration: FunctionDeclaration, printer: Printer): Lay
   const { result, body, constraint } = declaration;
   const bodyStart = body.kind === "block" ? body.block.span.start : body.value.span.start;
   const parameters = parametersLayout(declaration.parameters, result?.span.start ?? bodyStart, printer);
-  const items = result?.items.map((item) => concat(item.name ? `${item.name.text}: ` : "", typeLayout(item.type, printer)));
-  const results = items === undefined ? "" : concat(" -> ", result?.single === true ? concat(...items) : bracketed("(", items, ")"));
+  const results = result ? concat(" -> ", resultLayout(result, printer)) : "";
   return concat(
     `${declaration.kind} ${declaration.name.text}${extentsText(declaration.extents)}`, parameters, results,
-    constraint ? concat(" where ", printExpression(constraint, printer)) : "",
+    constraint ? group(indent(concat(printer.comments.gap(constraint.span.start, line), "where ", indent(printExpression(constraint, printer))))) : "",
     body.kind === "block" ? concat(" ", blockLayout(body.block, printer)) : valueLayout(body.value, printer),
   );
 }
 
-/** Layouts between brackets: on one line, or each on its own with a comma after the last. */
-function bracketed(open: string, items: readonly Layout[], close: string): Layout {
-  if (items.length === 0) return `${open}${close}`;
-  const body = items.flatMap((item, i) => (i === 0 ? [item] : [",", line, item]));
-  return group(concat(open, indent(concat(softLine, ...body)), whenBroken(","), softLine, close));
+function resultLayout(result: ResultSyntax, printer: Printer): Layout {
+  const [only] = result.items;
+  if (result.single && only) return typeLayout(only.type, printer);
+  return bracketed(result.items, result.span.end, printer, (item) => concat(item.name ? `${item.name.text}: ` : "", typeLayout(item.type, printer)));
 }
 
-function parametersLayout(list: readonly Parameter[], end: number, printer: Printer): Layout {
+const parametersLayout = (list: readonly Parameter[], end: number, printer: Printer): Layout =>
+  bracketed(list, end, printer, (parameter) =>
+    concat(parameter.name.text, annotation(parameter.type, printer), parameter.default ? concat(" = ", printExpression(parameter.default, printer)) : ""));
+
+/** Items between parentheses with their comments: on one line, or each on its own with a comma after the last. */
+function bracketed<T extends { readonly span: { readonly start: number } }>(list: readonly T[], end: number, printer: Printer, print: (item: T) => Layout): Layout {
   if (list.length === 0) return concat("(", printer.comments.gap(end, ""), ")");
   const body: Layout[] = [];
-  for (const [i, parameter] of list.entries()) {
-    const value = (): Layout => (parameter.default ? concat(" = ", printExpression(parameter.default, printer)) : "");
-    body.push(printer.comments.gap(parameter.span.start, i === 0 ? softLine : line));
-    body.push(parameter.name.text, annotation(parameter.type, printer), value());
+  for (const [i, item] of list.entries()) {
+    body.push(printer.comments.gap(item.span.start, i === 0 ? softLine : line));
+    body.push(print(item));
     body.push(i + 1 < list.length ? "," : whenBroken(","));
   }
   const rest = printer.comments.take(end);

@@ -55,6 +55,7 @@ export const token = {
   elseWord: keyword("else"),
   trueWord: keyword("true"),
   falseWord: keyword("false"),
+  noneWord: keyword("none"),
   infWord: keyword("inf"),
   nanWord: keyword("nan"),
   notWord: keyword("not", [prefixOperator]),

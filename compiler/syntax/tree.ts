@@ -16,6 +16,8 @@ export type UnaryOperator = "-" | "not";
 export type Expression =
   | { readonly kind: "number"; readonly value: number; readonly text: string; readonly span: Span }
   | { readonly kind: "boolean"; readonly value: boolean; readonly span: Span }
+  /** The absence of an optional argument. */
+  | { readonly kind: "none"; readonly span: Span }
   | { readonly kind: "string"; readonly value: string; readonly span: Span }
   | { readonly kind: "name"; readonly name: string; readonly span: Span }
   | { readonly kind: "reserved"; readonly word: string; readonly span: Span }
@@ -26,6 +28,8 @@ export type Expression =
   | { readonly kind: "paren"; readonly inner: Expression; readonly span: Span }
   | { readonly kind: "tuple"; readonly items: readonly Expression[]; readonly span: Span }
   | { readonly kind: "list"; readonly items: readonly Expression[]; readonly span: Span }
+  /** `...` in a list: the leading axes of a shape. */
+  | { readonly kind: "ellipsis"; readonly span: Span }
   | ScanExpression
   /** `if c then a else b`, decided at compile time. */
   | { readonly kind: "choice"; readonly condition: Expression; readonly whenTrue: Expression; readonly whenFalse: Expression; readonly span: Span }
@@ -103,6 +107,7 @@ export interface Parameter {
 export interface ResultItem {
   readonly name: Name | undefined;
   readonly type: TypeSyntax;
+  readonly doc: string;
   readonly span: Span;
 }
 
@@ -128,6 +133,7 @@ export interface ParamStatement {
   readonly name: Name;
   readonly type: TypeSyntax;
   readonly initialiser: Expression | undefined;
+  readonly doc: string;
   readonly span: Span;
 }
 

@@ -13,7 +13,7 @@ import type { Bindings } from "../ir/extent.ts";
 import type { Origin } from "../ir/node.ts";
 import { countKernel } from "../kernel/count.ts";
 import { verifyKernel } from "../kernel/verify.ts";
-import type { PlannedKernel } from "../plan.ts";
+import { originsOf, type PlannedKernel } from "../plan.ts";
 import { type CaseGroup, type CheckCase, chooseCases, indexLimits } from "./cases.ts";
 import { compareValues, type Deviation, worse } from "./compare.ts";
 import { type Expected, ExpectedOutputs, type HostTensors, ordinaryRms } from "./expected.ts";
@@ -209,7 +209,7 @@ class Checking {
   }
 
   result(groups: readonly CaseGroup[], cases: number): ModelCheck {
-    const kernels = this.#kernels.map(({ planned, tally }): CheckedKernel => ({ name: planned.name, phase: planned.phase, ...partOf(tally), span: originOf(planned) }));
+    const kernels = this.#kernels.map(({ planned, tally }): CheckedKernel => ({ name: planned.name, phase: planned.phase, ...partOf(tally), span: originsOf(planned)[0] }));
     const [rules, outputs] = [partOf(this.#rules), partOf(this.#outputs)];
     return {
       model: this.#compiled.fn.name, device: this.#device.description, passed: rules.passed && outputs.passed && kernels.every((kernel) => kernel.passed),
@@ -234,11 +234,4 @@ function keepWorse(tally: Tally, sighting: Sighting): void {
 function workOf(planned: PlannedKernel, bindings: Bindings): number {
   const count = countKernel(planned.kernel, bindings);
   return count.flops + [...count.buffers.values()].reduce((sum, buffer) => sum + buffer.loads + buffer.stores, 0);
-}
-
-/** The last definition of the kernel that stands in a source file of the user; the last of all when none does. */
-function originOf({ region }: PlannedKernel): Origin | undefined {
-  const folds = region.template === "contraction" ? [region.definition, ...[...region.prologue, ...region.ride, ...region.epilogue].map((member) => member.definition)] : region.template === "elementwise" ? [] : region.folds.map((member) => member.definition);
-  const origins = [...region.outputs.map((output) => output.definition), ...folds].flatMap((definition) => definition.origin ?? []);
-  return origins.find((origin) => !origin.path.startsWith("library/")) ?? origins[0];
 }

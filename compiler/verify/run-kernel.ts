@@ -6,7 +6,7 @@
 import { type Artifact, artifactVersion, type BufferSpec, type TensorSpec } from "../../runtime/artifact.ts";
 import type { Device } from "../../runtime/device.ts";
 import { messageOf, RuntimeError } from "../../runtime/errors.ts";
-import type { Program } from "../../runtime/execute.ts";
+import type { Program } from "../../runtime/program.ts";
 import { load } from "../../runtime/index.ts";
 import { allocate, type TensorData } from "../../runtime/tensor.ts";
 import { artifactKernel, inBindingOrder, type KernelTarget } from "../compile.ts";

@@ -1,10 +1,19 @@
 /** Opens a WebGPU device in a browser, through navigator.gpu. */
-import type { Device } from "../device.ts";
 import { RuntimeError } from "../errors.ts";
-import { describeAdapter, requestDevice, webGpuDevice } from "./webgpu.ts";
+import { type WebGpuDevice, describeAdapter, requestDevice, webGpuDevice } from "./webgpu.ts";
 
-/** throws: RuntimeError `device-unavailable` when the browser, the page or the machine offers no WebGPU */
-export async function openWebGpu(options: GPURequestAdapterOptions = {}): Promise<Device> {
+/**
+ * A device that opens itself anew when the browser takes it away: programs on it go on by themselves.
+ *
+ * throws: RuntimeError `device-unavailable` when the browser, the page or the machine offers no WebGPU
+ */
+export async function openWebGpu(options: GPURequestAdapterOptions = {}): Promise<WebGpuDevice> {
+  const adapter = await findAdapter(options);
+  const reopen = async (): Promise<GPUDevice> => requestDevice(await findAdapter(options));
+  return webGpuDevice(await requestDevice(adapter), { description: describeAdapter(adapter), owned: true, reopen });
+}
+
+async function findAdapter(options: GPURequestAdapterOptions): Promise<GPUAdapter> {
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu)
     throw new RuntimeError(
@@ -15,5 +24,5 @@ export async function openWebGpu(options: GPURequestAdapterOptions = {}): Promis
   const adapter = await gpu.requestAdapter(options);
   if (!adapter)
     throw new RuntimeError("device-unavailable", "The browser has WebGPU but offers no adapter on this machine.", "Check that the GPU is not on the browser's block list, or use the gpujs device.");
-  return webGpuDevice(await requestDevice(adapter), { description: describeAdapter(adapter), owned: true });
+  return adapter;
 }

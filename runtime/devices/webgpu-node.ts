@@ -7,10 +7,9 @@ import { existsSync, readdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { isMainThread } from "node:worker_threads";
-import type { Device } from "../device.ts";
 import { RuntimeError, messageOf } from "../errors.ts";
 import { findPackage, unpackTar, unpackedFolder } from "./packed-files.ts";
-import { describeAdapter, requestDevice, webGpuDevice } from "./webgpu.ts";
+import { type WebGpuDevice, describeAdapter, requestDevice, webGpuDevice } from "./webgpu.ts";
 
 /** `null` is Dawn's backend without a GPU: it validates shaders and pipelines, runs nothing, and reads back garbage. */
 export type NodeAdapter = "gpu" | "swiftshader" | "gles" | "null";
@@ -123,10 +122,11 @@ function openAdapter(prefer: "auto" | NodeAdapter): Promise<OpenAdapter> {
   return opening;
 }
 
-/** throws: RuntimeError `device-unavailable`, saying what was tried and what to install */
-export async function openWebGpu({ prefer = "auto" }: NodeWebGpuOptions = {}): Promise<Device> {
+/** As in a browser, opened anew when it is lost. throws: RuntimeError `device-unavailable`, saying what was tried and what to install */
+export async function openWebGpu({ prefer = "auto" }: NodeWebGpuOptions = {}): Promise<WebGpuDevice> {
   const { adapter } = await openAdapter(prefer);
-  return webGpuDevice(await requestDevice(adapter), { description: describeAdapter(adapter), owned: true });
+  const reopen = async (): Promise<GPUDevice> => requestDevice((await openAdapter(prefer)).adapter);
+  return webGpuDevice(await requestDevice(adapter), { description: describeAdapter(adapter), owned: true, reopen });
 }
 
 /** A bare GPUDevice, for tools that compile or measure without the runtime. */

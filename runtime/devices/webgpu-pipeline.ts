@@ -1,5 +1,5 @@
 /** One WGSL kernel to a compute pipeline with an explicit layout; errors carry the line of the shader text. Used by webgpu.ts. */
-import type { WgslKernel } from "../artifact.ts";
+import type { ArtifactKernel, WgslKernel } from "../artifact.ts";
 import { RuntimeError, messageOf } from "../errors.ts";
 
 export interface Pipeline {
@@ -9,11 +9,14 @@ export interface Pipeline {
 
 const faultOfArtifact = "This is a fault of the artifact, not of the call; please report it with the model.";
 
+/** For messages: the name, and where the source has what it computes. */
+export const kernelLabel = ({ name, places = [] }: ArtifactKernel): string => `'${name}'${places.length > 0 ? ` (${places.join(", ")})` : ""}`;
+
 /** throws: RuntimeError `kernel-failed`, `device-unavailable` when the kernel needs a feature that the device lacks */
 export async function compileKernel(gpu: GPUDevice, kernel: WgslKernel): Promise<Pipeline> {
   for (const [directive, feature] of [["f16", "shader-f16"], ["subgroups", "subgroups"]] as const)
     if (new RegExp(`^\\s*enable\\s[^;]*\\b${directive}\\b`, "m").test(kernel.code) && !gpu.features.has(feature))
-      throw new RuntimeError("device-unavailable", `Kernel '${kernel.name}' needs the feature ${feature}, which this device lacks.`, "Build the model without it, or open a device of an adapter that has it.");
+      throw new RuntimeError("device-unavailable", `Kernel ${kernelLabel(kernel)} needs the feature ${feature}, which this device lacks.`, feature === "shader-f16" ? "Build the model with f16 as f32 (--f16 as-f32; option f16: \"as-f32\" of the plugin), or open a device of an adapter that has it." : "Open a device of an adapter that has it.");
 
   const entries = kernel.bindings.map(
     ({ access }, binding): GPUBindGroupLayoutEntry => ({
@@ -36,7 +39,7 @@ export async function compileKernel(gpu: GPUDevice, kernel: WgslKernel): Promise
   const refused = error.status === "fulfilled" ? error.value?.message : messageOf(error.reason);
   if (compiled.status === "fulfilled" && !refused) return { pipeline: compiled.value, bindGroupLayout };
   const reason = shaderErrors ?? refused ?? (compiled.status === "rejected" ? messageOf(compiled.reason) : "");
-  throw new RuntimeError("kernel-failed", `Kernel '${kernel.name}' does not compile: ${reason}`, faultOfArtifact, compiled.status === "rejected" ? compiled.reason : undefined);
+  throw new RuntimeError("kernel-failed", `Kernel ${kernelLabel(kernel)} does not compile: ${reason}`, faultOfArtifact, compiled.status === "rejected" ? compiled.reason : undefined);
 }
 
 /** The shader compiler's errors, each with the line it points at; undefined when there are none. */
@@ -47,6 +50,16 @@ async function shaderMessages(module: GPUShaderModule, kernel: WgslKernel): Prom
   if (errors.length === 0) return undefined;
   // The lines after the first list every overload that was tried.
   return errors
-    .map(({ lineNum, linePos, message }) => `${message.split("\n", 1)[0]} (line ${lineNum}, column ${linePos}: ${lines[lineNum - 1]?.trim() ?? ""}).`)
+    .map(({ lineNum, linePos, message }) => `${message.split("\n", 1)[0]} (line ${lineNum}, column ${linePos}: ${lines[lineNum - 1]?.trim() ?? ""}${sourceOf(lines, lineNum, kernel)}).`)
     .join(" ");
+}
+
+/** A value's place stands above its store, which comes after the lines that compute it. */
+function sourceOf(lines: readonly string[], lineNum: number, { places = [] }: WgslKernel): string {
+  if (places.length < 2) return "";
+  for (const line of lines.slice(lineNum - 1)) {
+    const place = places.find((each) => line.trimStart().startsWith(`// ${each}:`));
+    if (place !== undefined) return `; for ${place}`;
+  }
+  return "";
 }

@@ -3,11 +3,12 @@
  * command encoder, one compute pass and one submit per run; every error names the kernel or buffer it belongs to.
  */
 import type { ArtifactKernel, WgslKernel } from "../artifact.ts";
-import type { BoundDispatch, BufferRequest, CompiledKernel, Device, DeviceBuffer, DispatchList } from "../device.ts";
+import type { BoundDispatch, BufferRequest, CompiledKernel, Device, DeviceBuffer, DispatchList, SharedMemory } from "../device.ts";
 import { RuntimeError, messageOf } from "../errors.ts";
 import { type TensorData, allocate } from "../tensor.ts";
 import { fromHalfBits, toHalfBits } from "./half.ts";
-import { type Pipeline, compileKernel } from "./webgpu-pipeline.ts";
+import { byteLength, checkGiven } from "./webgpu-given.ts";
+import { type Pipeline, compileKernel, kernelLabel } from "./webgpu-pipeline.ts";
 
 interface BoundCommand {
   readonly pipeline: GPUComputePipeline;
@@ -25,6 +26,8 @@ export interface WebGpuDeviceOptions {
   readonly description?: string;
   /** destroy() also destroys the GPUDevice. */
   readonly owned?: boolean;
+  /** Asks for another GPUDevice once this one is lost; without it programs end with `device-lost` then. */
+  readonly reopen?: () => Promise<GPUDevice>;
 }
 
 const features: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
@@ -51,27 +54,76 @@ export const describeAdapter = ({ info }: GPUAdapter): string =>
 /** Multiples of 16 bytes, at least 16: WebGPU has no empty bindings, and kernels may read whole vec4s. */
 const paddedBytes = (bytes: number): number => Math.max(16, Math.ceil(bytes / 16) * 16);
 
-const byteLength = ({ dtype, length }: BufferRequest): number => length * (dtype === "f16" ? 2 : 4);
-
-class WebGpuDevice implements Device {
+export class WebGpuDevice implements Device, SharedMemory {
   readonly target = "wgsl";
   readonly description: string;
-  readonly #gpu: GPUDevice;
   readonly #owned: boolean;
+  readonly #reopen: (() => Promise<GPUDevice>) | undefined;
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
   readonly #compiled = new WeakMap<CompiledKernel, Pipeline>();
   readonly #buffers = new WeakMap<DeviceBuffer, GPUBuffer>();
   readonly #lists = new WeakMap<DispatchList, BoundList>();
   readonly #freeStaging: GPUBuffer[] = [];
+  #gpu: GPUDevice;
+  #generation = 0;
+  #opening: Promise<boolean> | undefined;
+  #destroyed = false;
   #lost: string | undefined;
 
   constructor(gpu: GPUDevice, options: WebGpuDeviceOptions) {
     this.#gpu = gpu;
     this.#owned = options.owned ?? false;
+    this.#reopen = options.reopen;
     this.description = options.description ?? (gpu.label || "WebGPU device");
+    this.#watch(gpu);
+  }
+
+  /** The GPUDevice that is open now: make the buffers here that go into a program. Another one after a loss. */
+  get gpu(): GPUDevice {
+    return this.#gpu;
+  }
+
+  get shared(): SharedMemory {
+    return this;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  #watch(gpu: GPUDevice): void {
     void gpu.lost.then((info) => {
-      this.#lost ??= info.message || `reason: ${info.reason}`;
+      if (gpu === this.#gpu) this.#lost ??= info.message || `reason: ${info.reason}`;
     });
+  }
+
+  async reopen(): Promise<boolean> {
+    const open = this.#reopen;
+    if (!open || this.#destroyed) return false;
+    if (this.#lost === undefined) return true;
+    // Several programs may find the device lost at the same time.
+    this.#opening ??= this.#replace(open).finally(() => (this.#opening = undefined));
+    return this.#opening;
+  }
+
+  async #replace(open: () => Promise<GPUDevice>): Promise<boolean> {
+    let gpu: GPUDevice;
+    try {
+      gpu = await open();
+    } catch (thrown) {
+      throw new RuntimeError("device-lost", `The device (${this.description}) is lost: ${this.#lost}; no other could be opened: ${messageOf(thrown)}`, "A later call tries again.", thrown);
+    }
+    if (this.#destroyed) {
+      gpu.destroy();
+      return false;
+    }
+    this.#gpu = gpu;
+    this.#generation++;
+    this.#lost = undefined;
+    this.#pipelines.clear();
+    this.#freeStaging.splice(0);
+    this.#watch(gpu);
+    return true;
   }
 
   async compile(kernels: readonly ArtifactKernel[]): Promise<readonly CompiledKernel[]> {
@@ -127,7 +179,7 @@ class WebGpuDevice implements Device {
 
   write(buffer: DeviceBuffer, data: TensorData): void {
     if (buffer.length === 0) return;
-    const bytes = buffer.dtype === "f16" ? Uint16Array.from(data, toHalfBits) : data;
+    const bytes = buffer.dtype === "f16" ? Uint16Array.from(data, toHalfBits) : buffer.dtype === "bool" ? Uint32Array.from(data) : data;
     const target = this.#gpuBuffer(buffer);
     const whole = bytes.byteLength & ~3;
     // writeBuffer takes multiples of 4 bytes; an odd number of f16 leaves two.
@@ -136,6 +188,26 @@ class WebGpuDevice implements Device {
       const last = new Uint16Array([bytes[bytes.length - 1] ?? 0, 0]);
       this.#gpu.queue.writeBuffer(target, whole, last);
     }
+  }
+
+  async adopt(request: BufferRequest, label: string, buffer: GPUBuffer): Promise<DeviceBuffer> {
+    this.#refuseIfLost();
+    await this.#orLost(checkGiven(this.#gpu, request, label, buffer));
+    const token: DeviceBuffer = { kind: "device-buffer", ...request };
+    this.#buffers.set(token, buffer);
+    return token;
+  }
+
+  handOver(token: DeviceBuffer): GPUBuffer {
+    const buffer = this.#gpuBuffer(token);
+    this.#buffers.delete(token);
+    return buffer;
+  }
+
+  copy(from: DeviceBuffer, to: DeviceBuffer): void {
+    const encoder = this.#gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#gpuBuffer(from), 0, this.#gpuBuffer(to), 0, Math.ceil(byteLength(to) / 4) * 4);
+    this.#gpu.queue.submit([encoder.finish()]);
   }
 
   async bind(dispatches: readonly BoundDispatch[]): Promise<DispatchList> {
@@ -148,8 +220,8 @@ class WebGpuDevice implements Device {
       if (!pipeline) throw foreignToken(`kernel '${kernel.name}'`);
       const most = this.#gpu.limits.maxComputeWorkgroupsPerDimension;
       if (grid.some((count) => count > most))
-        throw new RuntimeError("kernel-failed", `Kernel '${kernel.name}' needs ${grid.join(" x ")} workgroups; this device allows ${most} along an axis.`, "Use a smaller batch.");
-      const entries = buffers.map((buffer, binding): GPUBindGroupEntry => ({ binding, resource: { buffer: this.#gpuBuffer(buffer) } }));
+        throw new RuntimeError("kernel-failed", `Kernel ${kernelLabel(kernel)} needs ${grid.join(" x ")} workgroups; this device allows ${most} along an axis.`, "Use a smaller batch.");
+      const entries = buffers.map((buffer, binding): GPUBindGroupEntry => ({ binding, resource: this.#binding(buffer) }));
       if (kernel.extents.length > 0) {
         const uniform = this.#uniform(kernel.name, kernel.extents.map((name) => bindings[name] ?? 0));
         uniforms.push(uniform);
@@ -159,7 +231,7 @@ class WebGpuDevice implements Device {
       const bindGroup = this.#gpu.createBindGroup({ label: kernel.name, layout: pipeline.bindGroupLayout, entries });
       errors.push(
         this.#gpu.popErrorScope().then((error) => {
-          if (error) throw kernelFailed(`The buffers of kernel '${kernel.name}' do not fit its bindings: ${error.message}`);
+          if (error) throw kernelFailed(`The buffers of kernel ${kernelLabel(kernel)} do not fit its bindings: ${error.message}`);
         }),
       );
       return { pipeline: pipeline.pipeline, bindGroup, grid };
@@ -173,6 +245,12 @@ class WebGpuDevice implements Device {
       throw thrown;
     }
     return list;
+  }
+
+  /** A caller's buffer may be larger than the tensor, and larger than what may be bound. */
+  #binding(token: DeviceBuffer): GPUBufferBinding {
+    const buffer = this.#gpuBuffer(token);
+    return { buffer, size: Math.min(buffer.size & ~3, paddedBytes(byteLength(token))) };
   }
 
   /** The extents as one packed i32 array, padded to whole vec4s. */
@@ -217,7 +295,7 @@ class WebGpuDevice implements Device {
     const [error] = await this.#orLost(Promise.all([this.#gpu.popErrorScope(), mapped]));
     if (error) {
       staging?.destroy();
-      throw kernelFailed(`A kernel was refused when it was to run: ${error.message}`);
+      throw kernelFailed(`One of the kernels ${list.dispatches.map(({ kernel: { kernel } }) => kernelLabel(kernel)).join(", ")} was refused when it was to run: ${error.message}`);
     }
     if (!staging) return results.map(({ dtype }) => allocate(dtype, 0));
     const bytes = staging.getMappedRange(0, total);
@@ -240,6 +318,7 @@ class WebGpuDevice implements Device {
   }
 
   destroy(): void {
+    this.#destroyed = true;
     this.#lost ??= "destroy() was called on it";
     for (const buffer of this.#freeStaging.splice(0)) buffer.destroy();
     this.#pipelines.clear();
@@ -296,4 +375,4 @@ const outOfMemory = (request: BufferRequest | undefined, why: string): RuntimeEr
   );
 
 /** A runtime device on an open GPUDevice, which may be shared with other code. */
-export const webGpuDevice = (gpu: GPUDevice, options: WebGpuDeviceOptions = {}): Device => new WebGpuDevice(gpu, options);
+export const webGpuDevice = (gpu: GPUDevice, options: WebGpuDeviceOptions = {}): WebGpuDevice => new WebGpuDevice(gpu, options);

@@ -61,9 +61,15 @@ describe.skipIf(missing !== undefined)(`examples/vite in Chromium${missing === u
     await page.goto(`${server.url}/index.html`);
     await page.waitForFunction('document.querySelector("output").textContent !== "computing"', undefined, { timeout: 60_000 });
     const shown = (await page.textContent("output")) ?? "";
-    const rows = shown.split("\n").map((line) => line.split(" ").map(Number));
+    const rows: number[][] = await page.evaluate('[...document.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.dataset.score)))');
     expect(mistakes, shown).toEqual([]);
     expect(rows.map((row) => row.length), shown).toEqual([6, 6, 6, 6]);
+    expect(shown).toMatch(/^\d kernels?, [\d.]+ ms on .+/);
+    expect(await page.textContent("tbody tr td")).toBe((rows[0]?.[0] ?? Number.NaN).toFixed(3));
+    // The widest bar is that of the largest score.
+    expect(await page.locator("td.largest").count()).toBe(4);
+    const picture = process.env["NORMFUSE_SCREENSHOT"];
+    if (picture !== undefined) await page.screenshot({ path: picture });
 
     const expected = expectedScores(4);
     expect(expected).toHaveLength(24);

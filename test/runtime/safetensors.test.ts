@@ -27,7 +27,7 @@ describe("readSafetensors", () => {
     expect(readSafetensors(safetensors({ w: entry("BF16", [4], 0, 8) }, Uint16Array.of(0x3f80, 0xc020, 0x7f80, 0x0001)))["w"]).toEqual({ dtype: "f32", shape: [4], data: Float32Array.of(1, -2.5, Number.POSITIVE_INFINITY, 2 ** -133) });
     expect(readSafetensors(safetensors({ w: entry("I32", [2], 0, 8) }, Int32Array.of(-1, 2 ** 31 - 1)))["w"]).toEqual({ dtype: "i32", shape: [2], data: Int32Array.of(-1, 2 ** 31 - 1) });
     expect(readSafetensors(safetensors({ w: entry("U32", [1], 0, 4) }, Uint32Array.of(2 ** 32 - 1)))["w"]).toEqual({ dtype: "u32", shape: [1], data: Uint32Array.of(2 ** 32 - 1) });
-    expect(readSafetensors(safetensors({ w: entry("BOOL", [3], 0, 3) }, Uint8Array.of(0, 1, 255)))["w"]).toEqual({ dtype: "bool", shape: [3], data: Uint32Array.of(0, 1, 1) });
+    expect(readSafetensors(safetensors({ w: entry("BOOL", [3], 0, 3) }, Uint8Array.of(0, 1, 255)))["w"]).toEqual({ dtype: "bool", shape: [3], data: Uint8Array.of(0, 1, 1) });
   });
 
   it("takes several tensors in any order, scalars, empty tensors, metadata, padding and odd alignment", () => {
@@ -37,7 +37,7 @@ describe("readSafetensors", () => {
     [0.5, -3, 8].forEach((value, i) => new DataView(data.buffer).setFloat32(1 + 4 * i, value, true));
     const tensors = readSafetensors(safetensors(header, data));
     expect(tensors).toEqual({
-      "a.mask": { dtype: "bool", shape: [1], data: Uint32Array.of(1) }, "b.w": { dtype: "f32", shape: [2], data: Float32Array.of(0.5, -3) },
+      "a.mask": { dtype: "bool", shape: [1], data: Uint8Array.of(1) }, "b.w": { dtype: "f32", shape: [2], data: Float32Array.of(0.5, -3) },
       none: { dtype: "f32", shape: [0, 7], data: new Float32Array(0) }, scale: { dtype: "f32", shape: [], data: Float32Array.of(8) },
     });
     expect(readSafetensors(safetensors("{}"))).toEqual({});

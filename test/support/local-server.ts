@@ -6,7 +6,7 @@ export interface LocalServer {
   close(): void;
 }
 
-const types: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript" };
+const types: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css" };
 
 /** `files` is keyed by path with a leading slash. */
 export async function serve(files: Readonly<Record<string, string>>): Promise<LocalServer> {

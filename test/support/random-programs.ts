@@ -6,6 +6,7 @@ import { bindExtent, type Bindings, constantExtent, divideExtents, type Extent, 
 import { Graph } from "../../compiler/ir/graph.ts";
 import type { Attributes, InputLeaf, ParameterLeaf, TensorFunction, TensorNode } from "../../compiler/ir/node.ts";
 import { applyOp } from "../../compiler/ops/build.ts";
+import { type StepTools, wideStep } from "./random-steps.ts";
 
 export interface RandomProgram {
   readonly fn: TensorFunction;
@@ -30,8 +31,9 @@ const lengths = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 17];
 /** Beyond the pivot's sample and the width of a partial tile. */
 const longLengths = [64, 65, 68, 100, 130];
 
-export function randomProgram(seed: number): RandomProgram {
-  return new Generator(seed).make();
+/** `wide`: also with the steps of random-steps.ts, from all families of ops. */
+export function randomProgram(seed: number, { wide = false }: { readonly wide?: boolean } = {}): RandomProgram {
+  return new Generator(seed, wide).make();
 }
 
 class Generator {
@@ -43,7 +45,10 @@ class Generator {
   readonly #extents: Extent[];
   readonly #bindings: Bindings;
 
-  constructor(seed: number) {
+  readonly #wide: boolean;
+
+  constructor(seed: number, wide: boolean) {
+    this.#wide = wide;
     this.#random = numberGenerator(Math.imul(seed + 1, 0x9e3779b1));
     const literal = (): Extent => constantExtent(this.#pick(this.#chance(5) ? longLengths : lengths));
     const symbolic = this.#chance(3);
@@ -52,12 +57,15 @@ class Generator {
   }
 
   make(): RandomProgram {
-    this.#leaf("input", this.#shape(1 + this.#random(3)));
+    // A file of ONNX has its named lengths from the shapes of its inputs.
+    this.#leaf("input", [...(this.#wide ? this.#extents.slice(0, 1) : []), ...this.#shape(this.#wide ? this.#random(3) : 1 + this.#random(3))]);
     if (this.#chance(3)) this.#leaf("input", this.#shape(1 + this.#random(3)));
-    const count = 2 + this.#random(steps);
+    const count = (this.#wide ? 6 : 2) + this.#random(steps);
     for (let i = 0; i < count; i++) {
       const made = this.#step(this.#recent());
-      if (made && this.#count(made.type.shape) <= largest && !this.#values.includes(made)) this.#values.push(made);
+      // A window may be longer than what a symbol stands for.
+      const empty = this.#wide && made?.type.shape.some((extent) => this.#count([extent]) < 1);
+      if (made && !empty && this.#count(made.type.shape) <= largest && !this.#values.includes(made)) this.#values.push(made);
     }
     const results = new Set([this.#values.at(-1), ...(this.#chance(2) ? [this.#pick(this.#values)] : []), ...(this.#chance(3) ? [this.#pick(this.#values)] : [])].filter((node) => node !== undefined));
     const fn: TensorFunction = {
@@ -122,6 +130,7 @@ class Generator {
   }
 
   #step(x: TensorNode): TensorNode | undefined {
+    if (this.#wide && this.#chance(2)) return wideStep(this.#tools(), x);
     switch (this.#random(16)) {
       case 0:
       case 1:
@@ -149,6 +158,17 @@ class Generator {
       default:
         return this.#affine(x);
     }
+  }
+
+  #tools(): StepTools {
+    return {
+      random: this.#random,
+      op: (name, inputs, attributes) => this.#op(name, inputs, attributes),
+      constant: (values, shape, dtype) => this.#must("constant", [], { values, shape, dtype }),
+      parameter: (shape) => this.#leaf("parameter", shape),
+      // Host data as it is, so that what jumps does so at the same place in every precision.
+      input: () => this.#pick(this.#inputs).node,
+    };
   }
 
   #unary(x: TensorNode): TensorNode | undefined {

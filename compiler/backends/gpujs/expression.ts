@@ -70,7 +70,7 @@ function printInstruction(e: Extract<Expression, { kind: "instruction" }>, print
     case "prefix":
       return { text: form.symbol + operand(first, level.unary + 1), level: level.unary };
     case "call":
-      return atom(`${form.name}(${e.args.map((arg) => printExpression(arg, printer).text).join(", ")})`);
+      return atom(`${form.name}(${[a, b, c].flatMap((arg) => (arg ? [arg.text] : [])).join(", ")})`);
     case "choice": {
       const [yes, no] = [b, c].map((branch) => operand(required(branch, "gpujs", "branch of select"), level.logic));
       return { text: `${operand(first, level.logic)} ? ${yes} : ${no}`, level: level.loose };

@@ -2,7 +2,7 @@
  * The last step of a build: artifacts of one model to the text of a typed TypeScript module that imports the runtime alone,
  * with the shaders inside, and to one readable file per kernel. Knows artifacts only, no IR.
  */
-import type { Artifact, ArtifactKernel, DType, ExtentExpression, TensorSpec } from "../../../runtime/artifact.ts";
+import type { Artifact, ArtifactKernel, ExtentExpression, TensorSpec } from "../../../runtime/artifact.ts";
 import { type Data, printLiteral } from "./literal.ts";
 import { constantName, kebabCase, propertyKey, typeName } from "./names.ts";
 
@@ -28,8 +28,6 @@ export interface EmittedFile {
   readonly text: string;
 }
 
-const arrayTypes: Readonly<Record<DType, string>> = { f32: "Float32Array", f16: "Float32Array", i32: "Int32Array", u32: "Uint32Array", bool: "Uint32Array" };
-
 const kernelEndings: Readonly<Record<ArtifactKernel["kind"], string>> = { wgsl: "wgsl", gpujs: "gpujs.js" };
 
 function printExtent(extent: ExtentExpression, nested = false): string {
@@ -50,9 +48,19 @@ export function docComment(text: string, indent: string): string {
   return `${indent}/**\n${lines.map((line) => `${indent} *${line === "" ? "" : ` ${line}`}\n`).join("")}${indent} */\n`;
 }
 
-const hostType = ({ dtype, shape }: TensorSpec): string => `normfuse.Tensor | ${arrayTypes[dtype]}${shape.length === 0 ? " | number" : ""}`;
+/** `Value<"i32">`: an Int32Array, a tensor of it, or the same in GPU memory; see the runtime's host-values.ts. */
+const given = (kind: "Value" | "Weight") => ({ dtype, shape }: TensorSpec): string => `normfuse.${kind}<"${dtype}">${shape.length === 0 ? " | number" : ""}`;
 
-const resultType = ({ dtype }: TensorSpec): string => `normfuse.Tensor & { readonly data: ${arrayTypes[dtype]} }`;
+const resultType = ({ dtype }: TensorSpec): string => `normfuse.Tensor<"${dtype}">`;
+
+function printExtents(name: string, { extents, inputs }: Artifact): string {
+  if (extents.length === 0) return `export type ${name} = Readonly<Record<string, never>>;\n`;
+  const members = extents.map((extent) => {
+    const axes = inputs.flatMap((input) => input.shape.flatMap((item, axis) => (item === extent ? [`axis ${axis} of ${input.name}`] : [])));
+    return `${axes.length > 0 ? docComment(axes.join(", "), "  ") : ""}  readonly ${propertyKey(extent)}: number;\n`;
+  });
+  return `export interface ${name} {\n${members.join("")}}\n`;
+}
 
 function printInterface(name: string, specs: readonly TensorSpec[], memberType: (spec: TensorSpec) => string, docs: Readonly<Record<string, string>>): string {
   if (specs.length === 0) return `export type ${name} = Readonly<Record<string, never>>;\n`;
@@ -70,15 +78,16 @@ export const asData = (artifact: Artifact): Data => artifact as unknown as Data;
 const artifactName = (artifact: Artifact, i: number): string =>
   i === 0 ? constantName(artifact.model) : `${constantName(artifact.model)}${artifact.target[0]?.toUpperCase()}${artifact.target.slice(1)}`;
 
-/** Types of a model: its inputs, parameters and outputs as interfaces, and the program under the model's own name. */
+/** Types of a model: its extents, inputs, parameters and outputs as interfaces, and the program under the model's own name. */
 export function printSignature(first: Artifact, docs: Readonly<Record<string, string>>): string {
   const type = typeName(first.model);
   return [
-    `\n${printInterface(`${type}Inputs`, first.inputs, hostType, docs)}`,
-    `\n/** Keyed by parameter path. */\n${printInterface(`${type}Parameters`, first.parameters, hostType, docs)}`,
+    `\n/** Lengths that the shapes of the inputs decide, call by call. */\n${printExtents(`${type}Extents`, first)}`,
+    `\n${printInterface(`${type}Inputs`, first.inputs, given("Value"), docs)}`,
+    `\n/** Keyed by parameter path. */\n${printInterface(`${type}Parameters`, first.parameters, given("Weight"), docs)}`,
     `\n${printInterface(`${type}Outputs`, first.outputs, resultType, docs)}`,
     `\n/** prepare(parameters) once, run(inputs) as often as wanted, dispose() at the end. */\n`,
-    `export type ${type} = normfuse.Program<${type}Inputs, ${type}Parameters, ${type}Outputs>;\n`,
+    `export type ${type} = normfuse.Program<${type}Inputs, ${type}Parameters, ${type}Outputs, ${type}Extents>;\n`,
   ].join("");
 }
 
@@ -94,7 +103,7 @@ function printModule({ artifacts, docs = {}, reference, source, runtime = "normf
     printSignature(first, docs),
     `\n/** Compiles the kernels on the device. Rejects with a normfuse.RuntimeError. */\n`,
     `export function load(device: normfuse.Device): Promise<${type}> {\n`,
-    `  return normfuse.load<${type}Inputs, ${type}Parameters, ${type}Outputs>(${choice}${names[0]}, device);\n}\n`,
+    `  return normfuse.load<${type}Inputs, ${type}Parameters, ${type}Outputs, ${type}Extents>(${choice}${names[0]}, device);\n}\n`,
   ];
   if (reference !== undefined)
     sections.push(

@@ -15,7 +15,7 @@ const takenConstants = new Set(
     "var void while with yield eval arguments undefined").split(" "),
 );
 
-const takenTypes = new Set(["Promise", "Readonly", "Record", "Float32Array", "Int32Array", "Uint32Array"]);
+const takenTypes = new Set(["Promise", "Readonly", "Record"]);
 
 /** `LnLstm` -> `lnLstm`; a name that is taken gets the ending `Model`. */
 export function constantName(model: string): string {

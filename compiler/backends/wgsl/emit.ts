@@ -15,6 +15,15 @@ import { nameTable } from "./names.ts";
 
 export const wgslEntryPoint = "main";
 
+/** Comments that tell where in the source a kernel comes from, each one line of text. */
+export interface Notes {
+  readonly head: readonly string[];
+  /** Above each store to a buffer. */
+  readonly ofBuffer: ReadonlyMap<string, string>;
+}
+
+const noNotes: Notes = { head: [], ofBuffer: new Map() };
+
 type WorkgroupBuiltin = Exclude<Builtin, "thread_x" | "thread_y" | "thread_z">;
 
 const builtinSources: Readonly<Record<WorkgroupBuiltin, string>> = { group_x: "group.x", group_y: "group.y", group_z: "group.z", thread: "local" };
@@ -43,10 +52,10 @@ function usesOf(kernel: Kernel): Use {
   return { builtins, buffers: new Set([...loads, ...stores]), readsBack: [...stores].some((name) => loads.has(name)), extents };
 }
 
-function emitStatement(statement: Statement, lines: Lines, printer: Printer, use: Use): void {
+function emitStatement(statement: Statement, lines: Lines, printer: Printer, use: Use, notes: Notes): void {
   const text = (e: Expression): string => printExpression(e, printer).text;
   const body = (statements: readonly Statement[]) => (): void => {
-    for (const inner of statements) emitStatement(inner, lines, printer, use);
+    for (const inner of statements) emitStatement(inner, lines, printer, use, notes);
   };
   switch (statement.kind) {
     case "let":
@@ -60,6 +69,8 @@ function emitStatement(statement: Statement, lines: Lines, printer: Printer, use
       return lines.add(`${printer.name(statement.array)}[${text(statement.index)}] = ${text(statement.value)};`);
     case "store": {
       const { type } = statement.value;
+      const note = notes.ofBuffer.get(statement.buffer);
+      if (note !== undefined) lines.add(`// ${note}`);
       const place = printPlace(statement.buffer, statement.index, type.lanes, printer);
       return lines.add(`${place} = ${type.scalar === "bool" ? `${storedType("bool", type.lanes)}(${text(statement.value)})` : text(statement.value)};`);
     }
@@ -81,7 +92,7 @@ function emitStatement(statement: Statement, lines: Lines, printer: Printer, use
   }
 }
 
-function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer): void {
+function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer, notes: Notes): void {
   const dtypes = [...kernel.buffers.map((buffer) => buffer.dtype), ...kernel.workgroupArrays.map((array) => array.type.scalar)];
   let half = dtypes.includes("f16");
   visitExpressions(kernel.body, (e) => {
@@ -92,6 +103,7 @@ function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer): void 
   });
   if (half) lines.add("enable f16;");
   lines.add(`// ${kernel.name}: ${kernel.workgroupSize} invocations in each workgroup of the grid (${kernel.grid.map((axis) => printExtentTree(axis)).join(", ")})`);
+  for (const note of notes.head) lines.add(`// ${note}`);
   if (kernel.extents.length > 0)
     lines.block("struct Extents {", () => {
       for (const name of kernel.extents) lines.add(`${printer.field(name)}: i32,`);
@@ -107,13 +119,13 @@ function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer): void 
 }
 
 /** WGSL text of a verified workgroup kernel. throws: InternalError for a thread kernel. */
-export function emitWgsl(source: Kernel): string {
+export function emitWgsl(source: Kernel, notes: Notes = noNotes): string {
   if (source.mode !== "workgroup") throw new InternalError("wgsl", `${source.name} is a thread kernel`);
   const kernel = legalize(unroll(source), "wgsl");
   const use = usesOf(kernel);
   const printer: Printer = { name: nameTable(Object.keys(builtinSources)), field: nameTable([]), buffers: new Map(kernel.buffers.map((buffer) => [buffer.name, buffer])) };
   const lines = new Lines();
-  emitDeclarations(kernel, lines, printer);
+  emitDeclarations(kernel, lines, printer, notes);
   const parameters = [
     ...(["group_x", "group_y", "group_z"].some((name) => use.builtins.has(name)) ? ["@builtin(workgroup_id) group: vec3u"] : []),
     ...(use.builtins.has("thread") ? ["@builtin(local_invocation_index) local: u32"] : []),
@@ -125,7 +137,7 @@ export function emitWgsl(source: Kernel): string {
     // A binding that nothing mentions would drop out of the automatic layout.
     for (const buffer of kernel.buffers) if (!use.buffers.has(buffer.name)) lines.add(`_ = &${printer.name(buffer.name)};`);
     if (kernel.extents.length > 0 && !use.extents) lines.add("_ = extents;");
-    for (const statement of kernel.body) emitStatement(statement, lines, printer, use);
+    for (const statement of kernel.body) emitStatement(statement, lines, printer, use, notes);
   });
   return lines.text();
 }

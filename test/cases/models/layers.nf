@@ -18,8 +18,7 @@ layer Norm[D](x: f32[..., D]) -> f32[..., D] {
 layer SelfAttention[D, H](x: f32[B, T, D], causal: flag) -> f32[B, T, D] where D % H == 0 {
   let (q, k, v) = split(x |> Linear[D, 3*D], 3)
   let (q, k, v) = (split_heads[H](q), split_heads[H](k), split_heads[H](v))
-  let y = if causal then causal_attention(q, k, v) else attention(q, k, v)
-  return merge_heads(y) |> Linear[D, D]
+  return attention(q, k, v, causal = causal) |> merge_heads |> Linear[D, D]
 }
 
 /// A pre-norm transformer block: attention, then a perceptron four times as wide. GELU by its tanh approximation, as GPT-2 has it.

@@ -2,7 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { check, type CheckOptions } from "../../../compiler/check/check.ts";
 import { renderDiagnostics } from "../../../compiler/diagnostics/render.ts";
-import type { TensorFunction, TensorNode } from "../../../compiler/ir/node.ts";
+import { docsOf, type TensorFunction, type TensorNode } from "../../../compiler/ir/node.ts";
+import { parseModule } from "../../../compiler/ir/parse.ts";
+import { printFunction } from "../../../compiler/ir/print.ts";
 import { functionNodes } from "../../../compiler/ir/traverse.ts";
 import { printType } from "../../../compiler/ir/types.ts";
 import { verifyModule } from "../../../compiler/ir/verify.ts";
@@ -237,6 +239,89 @@ describe("functions", () => {
     const chain = Array.from({ length: 60 }, (_, i) => `fn f${i + 1}(x: f32) = f${i}(x) + f${i}(x)`).join("\n");
     expect(codes(`fn f0(x: f32) = x\n${chain}\nmodel M(x: f32) { return f60(x) }`)).toEqual([]);
   });
+});
+
+describe("optional arguments", () => {
+  const scaled = "fn scaled(x: float[..., N], by: float[N] = none) -> float[..., N] = if by == none then x else x * by\n";
+
+  test("given or not, the body asks", () => {
+    const with_ = model(`${scaled}model M(x: f32[2, 3], g: f32[3]) { return scaled(x, g) }`);
+    const without = model(`${scaled}model M(x: f32[2, 3]) { return scaled(x) + scaled(x, none) }`);
+    expect([ops(with_, "mul").length, ops(without, "mul").length]).toEqual([1, 0]);
+  });
+
+  test("are handed on, and 'none' for another default means that default", () => {
+    const fn = model(`${scaled}fn outer(x: f32[N], by: f32[N] = none, gain: f32[N] = none) -> f32[N] = layer_norm(scaled(x, by), gain)\nmodel M(x: f32[3]) { return outer(x) }`);
+    expect(outputTypes(fn)).toEqual(["output: f32[3]"]);
+  });
+
+  test("of layers, with flags", () => {
+    const fn = model("layer L[N](x: float[..., N], gained: flag = true) -> float[..., N] {\n  param gain: float[N] = ones\n  return rms_norm(x, if gained then gain else none)\n}\nmodel M(x: f16[2, 3]) { return x |> L[3] |> L[3](false) }");
+    expect(parameterTypes(fn)).toEqual(["l.gain: f16[3]", "l_2.gain: f16[3]"]);
+  });
+
+  test("a body is checked without them too", () => {
+    expect(codes("fn f(x: f32[n], by: f32[n] = none) -> f32[n] = x + by")).toEqual(["E0202"]);
+    expect(codes("fn f(x: f32[n], by: f32[m] = none) -> f32[n] = if by == none then x + [1, 2, 3] else x")).toEqual(["E0301"]);
+  });
+
+  test("what only one side of an 'if' reads is used", () => {
+    expect(codes("fn f(x: f32[n], deep: flag = false) -> f32[n] {\n  let y = exp(x)\n  return if deep then y else x\n}")).toEqual([]);
+  });
+
+  test("attention with each of its options", () => {
+    const hosts = "q: f16[2, 5, 4], k: f16[2, 7, 4], v: f16[2, 7, 3], m: bool[2, 5, 7], b: f16[2, 5, 7]";
+    for (const rest of ["", ", m", ", mask = m, bias = b", ", bias = b", ", causal = true", ", m, b, true"])
+      expect(outputTypes(model(`model M(${hosts}) { return attention(q, k, v${rest}) }`))).toEqual(["output: f16[2, 5, 3]"]);
+  });
+});
+
+describe("open dtypes", () => {
+  test.each([["f32", "f32"], ["f16", "f16"]])("%s gives %s", (given, result) => {
+    expect(outputTypes(model(`fn f(x: float[n], s: float = 2) -> float[n] = cast(cast(x, f32) * 2, float) * s\nmodel M(x: ${given}[3]) { return (f(x), f(x, 3)) }`))).toEqual([`output_0: ${result}[3]`, `output_1: ${result}[3]`]);
+  });
+
+  test("number and any", () => {
+    expect(outputTypes(model("model M(k: i32[3], u: u32[2, 3, 4]) { return (clamp(k, 0, 5), split_heads[2](u), square(k)) }"))).toEqual(["output_0: i32[3]", "output_1: u32[2, 2, 3, 2]", "output_2: i32[3]"]);
+  });
+
+  test("literals alone are f32", () => {
+    expect(outputTypes(model("model M(k: i32[2]) { return (relu([1, -2]), k) }"))).toEqual(["output_0: f32[2]", "output_1: i32[2]"]);
+  });
+
+  test("a cast to the dtype that is there is no node", () => {
+    expect(ops(model("model M(x: f32[3]) { return layer_norm(cast(x, f32)) }"), "cast")).toEqual([]);
+    expect(ops(model("model M(x: f16[3]) { return layer_norm(x) }"), "cast").length).toBe(2);
+  });
+
+  test("a body is checked with every dtype of the word", () => {
+    expect(codes("fn f(x: number[n]) -> number[n] = exp(x)")).toEqual(["E0301"]);
+    expect(codes("fn f(x: any[n]) -> any[n] = -x")).toEqual(["E0301"]);
+  });
+});
+
+describe("the rest of a shape", () => {
+  test("is that of the signature, or what the listed axes leave", () => {
+    const heads = "fn heads[H](x: float[..., H*E]) -> float[..., H, E] = reshape(x, [..., H, E])\n";
+    expect(outputTypes(model(`${heads}model M(x: f32[B, T, 12]) { return (heads[3](x), reshape(x, [..., 4, 3]), reshape(x, [..., 3 * T, 4]), reshape(x, [..., 2, 6])[0, 0, 0]) }`))).toEqual([
+      "output_0: f32[B, T, 3, 4]", "output_1: f32[B, T, 4, 3]", "output_2: f32[B, 3*T, 4]", "output_3: f32[6]",
+    ]);
+  });
+});
+
+describe("doc comments", () => {
+  test("of inputs, parameters and outputs reach the host tensors", () => {
+    const fn = model("layer L[N](x: f32[..., N]) -> f32[..., N] {\n  /// the scale\n  param g: f32[N] = ones\n  return x * g\n}\nmodel M(\n  /// pixels\n  x: f32[3],\n) -> (\n  /// scores\n  y: f32[3],\n) {\n  return x |> L[3]\n}");
+    expect(docsOf(fn)).toEqual({ x: "pixels", "l.g": "the scale", y: "scores" });
+    expect(parseModule(printFunction(fn)).functions.map(docsOf)).toEqual([docsOf(fn)]);
+  });
+});
+
+describe("constant tensors", () => {
+  test.each([
+    ["y + [1.5, 2, -3, 4]", "f32[4]"], ["k + cast([[1], [2]], i32)", "i32[2, B]"], ["k * [[1], [2]]", "i32[2, B]"], ["where([true, false, true, true], y, 0)", "f32[4]"],
+    ["gather(y, [2, 0], axis = 0)", "f32[2]"], ["y @ [[1, 2], [3, 4], [5, 6], [7, 8]]", "f32[2]"],
+  ])("%s is %s", (expression, type) => expect(typeOf(expression)).toBe(`output: ${type}`));
 });
 
 describe("modules", () => {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runOnnx } from "../../support/onnx-oracle.ts";
 import { elementsOf, readXml } from "../../support/read-xml.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -117,6 +118,35 @@ describe("commands", { timeout: 120_000 }, () => {
     expect(files.every((path) => existsSync(join(folder, path)))).toBe(true);
   });
 
+  it("export: a file that onnxruntime runs, with parameters inside or as inputs", async () => {
+    const ended = await normfuse("export", models, "--model", "Small", "--params", "seed:3", "--out", "exported/small.onnx", "--json");
+    expect(ended).toMatchObject({ code: 0, err: "" });
+    expect(json(ended)).toMatchObject({ path: "exported/small.onnx", bytes: expect.any(Number), opset: 20, operators: expect.any(Number), inputs: [{ name: "x", type: "f32[B, 5]" }], outputs: [{ name: "output", type: "f32[B, 3]" }] });
+    const x = { dtype: "f32", shape: [2, 5], data: [1, 2, 3, 4, 5, -1, 0, 1, 0, 9] } as const;
+    const given = file("five.json", JSON.stringify({ x }));
+    const reference = json(await normfuse("run", models, "--model", "Small", "--inputs", given, "--params", "seed:3", "--device", "reference", "--json")) as { outputs: { output: { data: number[] } } };
+    const { output } = await runOnnx(readFileSync(join(folder, "exported/small.onnx")), { x });
+    expect(output?.shape).toEqual([2, 3]);
+    for (const [i, value] of reference.outputs.output.data.entries()) expect(output?.data[i]).toBeCloseTo(value, 5);
+    expect(readdirSync(join(folder, "exported"))).toEqual(["small.onnx"]);
+    expect((await normfuse("export", models, "--model", "Small")).out).toMatch(/^wrote Small\.onnx: \d+ operators of opset 20, \d+ bytes\ninputs {2}x: f32\[B, 5\]\n {8}w: f32\[5, 3\]\noutputs output: f32\[B, 3\]/);
+  });
+
+  it("build: with the lines of the source, without them, and with f32 in the place of f16", async () => {
+    const half = file("half.nf", "model Half(x: f16[3]) -> f16[3] = x * 2\n");
+    const built = async (...options: string[]): Promise<string> => {
+      const ended = await normfuse("build", half, "--out", "half", "--json", ...options);
+      expect(ended).toMatchObject({ code: 0, err: "" });
+      return readFileSync(join(folder, "half/half.ts"), "utf8");
+    };
+    const native = await built();
+    expect(native).toContain('places: ["half.nf:1:');
+    expect(native).toContain("enable f16;");
+    const plain = await built("--no-places", "--f16", "as-f32");
+    expect(plain).not.toContain("half.nf:1:");
+    expect(plain).not.toContain("f16");
+  });
+
   it("format: check, write, print", async () => {
     expect(await normfuse("format", untidy, "--check")).toMatchObject({ code: 1, out: expect.stringContaining("untidy.nf is not formatted") });
     expect((await normfuse("format", untidy)).out).toBe("model M(x: f32[3]) -> f32[3] = x + 1\n");
@@ -145,6 +175,8 @@ describe("failures", { timeout: 120_000 }, () => {
   const wrongShape = file("wrong.json", JSON.stringify({ x: { dtype: "f32", shape: [2, 5], data: new Array<number>(10).fill(0) } }));
   const short = file("short.json", JSON.stringify({ x: { dtype: "f32", shape: [2, 4], data: [1] } }));
   const broken = file("broken.json", '{ "x": ');
+  const counting = file("counting.nf", "model Count[N](x: f32[3]) -> i32[N] = iota(N)\n");
+  const open = file("open.nf", "model Open[B, K](x: f32[B, K]) -> f32[B, 2] {\n  param w: f32[K, 2] = glorot_uniform\n  return x @ w\n}\n");
   const failures: readonly (readonly [string, readonly string[], RegExp, RegExp])[] = [
     ["a missing file", ["check", "nowhere.nf"], /error\[file\]: nowhere\.nf does not exist/, /hint/],
     ["a bad binding", ["check", models, "--bind", "B=two"], /error\[usage\]: --bind got 'B=two'/, /hint: write --bind NAME=NUMBER/],
@@ -160,6 +192,19 @@ describe("failures", { timeout: 120_000 }, () => {
     ["a bad seed", ["check", models, "--seed", "x"], /error\[usage\]: --seed got 'x'/, /hint/],
     ["an unknown option", ["check", models, "--frobnicate"], /error\[usage\]: Unknown option '--frobnicate'/, /hint/],
     ["an unknown command", ["frobnicate"], /error\[usage\]: there is no command 'frobnicate'/, /hint: commands: build/],
+    ["an extent that no model has", ["build", models, "--bind", "Q=2"], /error\[bind\]: --bind got 'Q=2', and no model of models\.nf has an extent 'Q'/, /hint: extents: Small has B; Soft has B/],
+    ["a folder that cannot be made", ["build", models, "--out", "/proc/nope/deep"], /error\[file\]: \/proc\/nope\/deep\/small\.ts cannot be written: ENOENT/, /hint: give a path/],
+    ["a folder that is a file", ["build", models, "--out", join(models, "deep")], /error\[file\]: models\.nf\/deep\/small\.ts cannot be written: ENOTDIR/, /hint: give a path/],
+    ["a seed that is no number", ["run", models, "--model", "Small", "--inputs", inputs, "--params", "seed:x"], /error\[usage\]: --params got 'seed:x'/, /hint: a seed is a whole number: --params seed:1/],
+    ["weights that are not there", ["run", models, "--model", "Small", "--inputs", inputs, "--params", "missing.safetensors"], /error\[file\]: missing\.safetensors does not exist/, /hint/],
+    ["weights that are damaged", ["run", models, "--model", "Small", "--inputs", inputs, "--params", file("bad.safetensors", "x")], /error\[weights-invalid\]: /, /hint/],
+    ["WebAssembly by itself", ["run", models, "--model", "Soft", "--inputs", inputs, "--device", "wasm"], /error\[usage\]: --device got 'wasm'/, /hint: WebAssembly runs through GPU\.js: --device gpujs --mode webasm/],
+    ["an option that is no more", ["check", models, "--fault"], /error\[usage\]: Unknown option '--fault'/, /hint/],
+    ["an export of a length that no shape has", ["export", counting], /error\[export-extent\]: extent 'N' of Count does not follow/, /hint: bind it: --bind N=8/],
+    ["an export with a seed and open parameters", ["export", open, "--params", "seed:1"], /error\[bind\]: parameter 'w' is f32\[K, 2\]/, /hint: bind them with --bind/],
+    ["an export with parameters that do not fit", ["export", models, "--model", "Small", "--params", short], /error\[unknown-parameter\]|error\[tensor\]/, /hint/],
+    ["an export to a place that cannot be written", ["export", models, "--model", "Soft", "--out", "models.nf/soft.onnx"], /error\[file\]: models\.nf\/soft\.onnx cannot be written/, /hint/],
+    ["an unknown way with f16", ["build", models, "--f16", "double"], /error\[usage\]: --f16 got 'double'/, /hint: one of native, as-f32/],
     ["an unknown stage", ["dev", models, "--dump", "soup"], /error\[usage\]: --dump got 'soup'/, /hint/],
   ];
   for (const [name, args, message, hint] of failures)

@@ -27,6 +27,14 @@ describe("printExpr", () => {
     expect(printExpr(e.apply("mul", e.convert(e.index(i), "f32"), e.extent(parseExtent("B + 1"), "f32")))).toBe("f32(i0) * (B + 1)");
     expect(printExpr(e.bitcast(a, "u32"))).toBe("bits_u32(a[])");
   });
+
+  it("writes the shared parts of a large expression once", () => {
+    let power = e.apply("add", a, b);
+    for (let i = 0; i < 60; i++) power = e.apply("mul", power, power);
+    const text = printExpr(e.apply("sub", power, c));
+    expect(text).toMatch(/^%0 = a\[\] \+ b\[\]; %1 = %0 \* %0; %2 = %1 \* %1; /);
+    expect(text).toMatch(/; %59 = %58 \* %58; %59 \* %59 - c\[\]$/);
+  });
 });
 
 describe("printProgram", () => {

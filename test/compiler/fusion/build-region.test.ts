@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Program } from "../../../compiler/folds/node.ts";
 import { buildRegion } from "../../../compiler/fusion/build-region.ts";
-import { isIllegal, type Region, type Templates } from "../../../compiler/fusion/region.ts";
+import { isIllegal, productsOf, type Region, type Templates } from "../../../compiler/fusion/region.ts";
 import { recentre } from "../../../compiler/fusion/rules/projection.ts";
 import { defer } from "../../../compiler/fusion/rules/defer.ts";
 import { definition, foldsOf } from "../../support/fold-programs.ts";
@@ -35,7 +35,9 @@ function summary(region: Region): string {
     case "thread":
       return ["thread", ...names("folds", region.folds)].join(", ");
     case "contraction":
-      return [`contraction ${region.definition.name}`, ...names("prologue", region.prologue), ...names("ride", region.ride), ...names("epilogue", region.epilogue)].join(", ");
+      return [`contraction ${productsOf(region).map((product) => product.definition.name).join(" ")}`, ...names("prologue", region.prologue), ...names("ride", region.ride), ...names("epilogue", region.epilogue)].join(", ");
+    case "stream":
+      return [`stream ${region.scores.definition.name} ${region.definition.name}`, ...names("prologue", region.prologue), ...names("shift", region.shift ? [region.shift] : []), ...names("folds", region.folds), ...names("epilogue", region.epilogue)].join(", ");
     default:
       return region satisfies never;
   }
@@ -56,6 +58,10 @@ describe("legal regions", () => {
     ["a deferred norm rides; its pivot comes first", "model M[B](x: f32[B, 8]) -> f32[B, 6] {\n  param w: f32[8, 6] = ones\n  return layer_norm(x) @ w\n}", "contraction matmul.1.deferred, prologue mean.1.fold, ride mean.2.fold mean.1.fold.centred", { stored: ["matmul.1.weight"], rewrite: deferring }],
     ["norms on both sides of a product", model("rms_norm(rms_norm(x) @ w)"), "contraction matmul.1, prologue mean.1.fold, epilogue mean.2.fold"],
     ["a batched product", model("softmax(x @ w)", "x: f32[3, B, 8], w: f32[3, 8, 6]", "3, B, 6"), "contraction matmul.1, epilogue max.1 sum.1"],
+    ["two products of one operand", model("silu(x @ w) * (x @ v)", "x: f32[B, 8], w: f32[8, 6], v: f32[8, 6]"), "contraction matmul.1 matmul.2"],
+    ["attention", model("softmax(q @ transpose(k)) @ v", "q: f32[B, 8], k: f32[5, 8], v: f32[5, 6]"), "stream matmul.1 matmul.2, shift max.1, folds sum.1"],
+    ["attention with a norm of its queries before and of its result after", model("rms_norm(softmax(rms_norm(q) @ transpose(k)) @ v)", "q: f32[B, 8], k: f32[5, 8], v: f32[5, 6]"), "stream matmul.1 matmul.2, prologue mean.1.fold, shift max.1, folds sum.1, epilogue mean.2.fold"],
+    ["attention without a softmax", model("relu(q @ transpose(k)) @ v", "q: f32[B, 8], k: f32[5, 8], v: f32[5, 6]"), "stream matmul.1 matmul.2"],
     ["a second product, the first in memory", model("(x @ w) @ v", "x: f32[B, 8], w: f32[8, 6], v: f32[6, 4]", "B, 4"), "contraction matmul.2", { stored: ["matmul.1"] }],
     ["a statistic in memory", model("layer_norm(x)", "x: f32[B, 8]", "B, 8"), "elementwise", { stored: ["mean.1.fold", "mean.2.fold", "mean.1.fold.centred"] }],
     ["anything, serially, without workgroups", model("layer_norm(x @ w)"), "illegal: mean.1.fold depends on a folded range", { templates: "thread" }],
@@ -70,7 +76,7 @@ describe("legal regions", () => {
 
 describe("illegal regions", () => {
   const cases: readonly [string, string, RegExp, Setting?][] = [
-    ["two contractions", model("(x @ w) @ v", "x: f32[B, 8], w: f32[8, 6], v: f32[6, 4]", "B, 4"), /matmul\.1 and matmul\.2 are two contractions/],
+    ["two contractions", model("((x @ w) @ v) @ w", "x: f32[B, 8], w: f32[8, 6], v: f32[6, 8]", "B, 6"), /matmul\.1 and matmul\.2 and matmul\.3 are two contractions/],
     ["a product read at two places", model("z + transpose(z)", "x: f32[6, 8], w: f32[8, 6]", "6, 6").replace("return", "let z = x @ w\n  return"), /read at two places|another box/],
     ["a product read at a computed index", model("flip(x @ w, axis = 1)"), /read at a computed index/],
     ["a product that is padded", model("pad(x @ w, [0, 1], [0, 1])", undefined, "B, 8"), /read at a computed index/],

@@ -34,6 +34,6 @@ describe("derivationOf", () => {
   it("keeps to exact rules under the contract 'strict', apart from the order of sums", () => {
     const strict = rulesOf(dense("layer_norm(x) @ w"), "wgsl", { contract: "strict" }).flat();
     expect(strict.filter((rule) => /^R[679] /.test(rule))).toEqual([]);
-    expect(rulesOf(dense("layer_norm(x) @ w")).flat().filter((rule) => /^R[69] /.test(rule))).toEqual(["R9 recentre", "R6 defer"]);
+    expect(rulesOf(dense("layer_norm(x) @ w")).flat().filter((rule) => /^R[69] /.test(rule)).sort()).toEqual(["R6 defer", "R9 recentre"]);
   });
 });

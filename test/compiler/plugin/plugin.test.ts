@@ -1,11 +1,17 @@
-/** The build plugin in real bundlers: a Vite build and an esbuild bundle, the types beside the source, mistakes with their place. */
+/** The build plugin in real bundlers: Vite, esbuild, Rollup, webpack; what they build runs, the types lie beside the source, mistakes have their place. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { build as esbuild, type BuildFailure } from "esbuild";
-import { buildSource, esbuild as esbuildPlugin, type NormfusePluginOptions, vite as vitePlugin } from "normfuse/plugin";
+import { buildSource, esbuild as esbuildPlugin, type NormfusePluginOptions, rollup as rollupPlugin, vite as vitePlugin, webpack as webpackPlugin } from "normfuse/plugin";
+import { rollup, type RollupLog } from "rollup";
 import { build as viteBuild, createLogger, type InlineConfig, type Rollup } from "vite";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import webpack from "webpack";
+import { checkSource, evaluateReference, sourceFile } from "../../../compiler/index.ts";
+import type { Device } from "../../../runtime/device.ts";
+import { openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
+import type { Program } from "../../../runtime/index.ts";
 import { repository } from "../../support/bundle.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "normfuse-plugin-"));
@@ -78,7 +84,42 @@ async function bundleWithEsbuild(root: string, options: NormfusePluginOptions = 
   return result.outputFiles[0]?.text ?? "";
 }
 
+/** Rollup and webpack take JavaScript only; a project has that in node_modules. */
+const plainRuntime = path.join(folder, "runtime.mjs");
+beforeAll(() => esbuild({ entryPoints: [runtime], bundle: true, format: "esm", outfile: plainRuntime }));
+
+async function bundleWithRollup(root: string, options: NormfusePluginOptions = {}, warnings: RollupLog[] = []): Promise<string> {
+  const bundle = await rollup({
+    input: path.join(root, "entry.js"), onwarn: (warning) => void warnings.push(warning),
+    plugins: [rollupPlugin(options), { name: "runtime", resolveId: (id) => (id === "normfuse/runtime" ? plainRuntime : undefined) }],
+  });
+  const { output } = await bundle.generate({ format: "es" });
+  await bundle.close();
+  return output[0].code;
+}
+
+async function bundleWithWebpack(root: string, options: NormfusePluginOptions = {}, mode: "development" | "production" = "production", warnings: string[] = []): Promise<string> {
+  const compiler = webpack({
+    mode, context: root, entry: "./entry.js", devtool: false, target: "es2022",
+    experiments: { outputModule: true },
+    output: { path: path.join(root, "dist"), filename: "bundle.js", library: { type: "module" } },
+    resolve: { alias: { "normfuse/runtime": plainRuntime } },
+    optimization: { minimize: false },
+    plugins: [webpackPlugin(options)],
+  });
+  if (!compiler) throw new Error("webpack made no compiler");
+  const stats = await new Promise<webpack.Stats | undefined>((done, failed) => compiler.run((error, result) => (error ? failed(error) : done(result))));
+  await new Promise((done) => compiler.close(done));
+  const { errors = [], warnings: given = [] } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("\n"));
+  warnings.push(...given.map(({ message }) => message));
+  const text = readFileSync(path.join(root, "dist/bundle.js"), "utf8");
+  rmSync(path.join(root, "dist"), { recursive: true });
+  return text;
+}
+
 interface Bundled {
+  readonly load: (device: Device) => Promise<readonly Program[]>;
   readonly kernels: readonly (readonly { readonly name: string; readonly code: string }[])[];
 }
 
@@ -92,10 +133,25 @@ async function imported(code: string, root: string): Promise<Bundled> {
 const failure = async (building: Promise<unknown>): Promise<unknown> => building.then(() => "built", (error: unknown) => error);
 
 const brokenPart = "\nfn doubled(x: f32[..., N]) -> f32[..., N] = x * twice\n";
+/** `doubled` hides nothing, but one `let` is never read. */
+const careless = source.replace("= doubled(layer_norm(x))", "{\n  let unused = x * 2\n  return doubled(layer_norm(x))\n}");
 const deepPart = 'import { twice } from "./deep/more.nf"\n\nfn doubled(x: f32[..., N]) -> f32[..., N] = twice(x)\n';
 const typo = source.replace("layer_norm(x)", "layer_nrm(x)");
 
-describe.each([["Vite", bundleWithVite], ["esbuild", bundleWithEsbuild]] as const)("with %s", { timeout: 60_000 }, (_, bundle) => {
+const rows = 3;
+const x = Float32Array.from({ length: rows * 8 }, (_, i) => Math.sin(i * i) + i / 8);
+
+/** Outputs of both models in float64, unfused. */
+function expectedOutputs(): readonly Float64Array[] {
+  const { models } = checkSource(sourceFile("net.nf", source), { resolve: () => sourceFile("part.nf", part) });
+  const inputs = { x: { dtype: "f32" as const, shape: [rows, 8], data: Float64Array.from(x) } };
+  return models.map((model) => Float64Array.from(Object.values(evaluateReference(model, { B: rows }, inputs, {}))[0]?.data ?? []));
+}
+
+let device: Device | undefined;
+afterAll(() => device?.destroy());
+
+describe.each([["Vite", bundleWithVite], ["esbuild", bundleWithEsbuild], ["Rollup", bundleWithRollup], ["webpack", bundleWithWebpack]] as const)("with %s", { timeout: 60_000 }, (_, bundle) => {
   it("a source file is a module with the kernels of its models, and the types lie beside it", async () => {
     const root = project();
     const code = await bundle(root);
@@ -106,9 +162,23 @@ describe.each([["Vite", bundleWithVite], ["esbuild", bundleWithEsbuild]] as cons
     expect(code).toContain("artifact-version");
     expect(code).not.toMatch(/chevrotain|layer_norm\(/i);
     const types = readFileSync(path.join(root, "net.d.nf.ts"), "utf8");
-    expect(types).toContain("export interface RowsInputs {\n  /** f32[B, 8] */\n  readonly x: normfuse.Tensor | Float32Array;");
+    expect(types).toContain("export interface RowsInputs {\n  /** f32[B, 8] */\n  readonly x: normfuse.Value<\"f32\">;");
     expect(types).toContain("/** Normalised rows. */\nexport declare const Rows: {");
     expect(readdirSync(root).sort()).toEqual(["bundle.mjs", "entry.js", "net.d.nf.ts", "net.nf", "part.nf"]);
+  });
+
+  it("the bundle runs, and computes what the reference computes", async () => {
+    device ??= await openWebGpu({ prefer: "swiftshader" });
+    const root = project();
+    const programs = await (await imported(await bundle(root), root)).load(device);
+    const expected = expectedOutputs();
+    expect(programs).toHaveLength(2);
+    for (const [i, program] of programs.entries()) {
+      const got = Object.values((await program.run({ x })).outputs)[0]?.data ?? [];
+      const want = expected[i] ?? new Float64Array();
+      expect(got).toHaveLength(want.length);
+      expect(Math.max(...want.map((value, at) => Math.abs(value - (got[at] ?? Number.NaN))))).toBeLessThan(2e-5);
+    }
   });
 
   it("takes targets and extents, and writes no types where that is not wanted", async () => {
@@ -133,7 +203,74 @@ describe.each([["Vite", bundleWithVite], ["esbuild", bundleWithEsbuild]] as cons
   });
 });
 
+describe("kernels", { timeout: 60_000 }, () => {
+  const places = async (building: Promise<string>): Promise<boolean> => (await building).includes("net.nf:6:");
+  const environment = process.env["NODE_ENV"];
+  afterAll(() => (process.env["NODE_ENV"] = environment));
+
+  it("carry the lines of the source in development, and not in production", async () => {
+    expect(await places(bundleWithWebpack(project(), {}, "development"))).toBe(true);
+    expect(await places(bundleWithWebpack(project(), {}, "production"))).toBe(false);
+    for (const bundle of [bundleWithVite, bundleWithEsbuild, bundleWithRollup])
+      for (const mode of ["development", "production"]) {
+        process.env["NODE_ENV"] = mode;
+        expect(await places(bundle(project())), `${bundle.name} ${mode}`).toBe(mode === "development");
+      }
+    expect(await places(bundleWithRollup(project(), { places: true }))).toBe(true);
+    expect(await places(bundleWithWebpack(project(), { places: false }, "development"))).toBe(false);
+  });
+
+  it("name files relative to the working folder: no path of the machine is in a bundle", async () => {
+    const root = project();
+    const before = process.cwd();
+    process.chdir(root);
+    try {
+      const code = await bundleWithRollup(root, { places: true });
+      expect(code).toContain('"net.nf:6:');
+      expect(code).not.toContain(root);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it("have f32 in the place of f16 where that is asked for", async () => {
+    const root = project({ "net.nf": "model Rows[B](x: f16[B, 8]) -> f16[B, 8] = x * 2\nmodel Sum[B](x: f16[B, 8]) -> f16[B] = sum(x, axis = -1)\n" });
+    expect(await bundleWithRollup(root)).toContain("enable f16;");
+    expect(await bundleWithRollup(root, { f16: "as-f32" })).not.toContain("enable f16");
+    expect(readFileSync(path.join(root, "net.d.nf.ts"), "utf8")).toContain('readonly x: normfuse.Value<"f32">;');
+  });
+});
+
+describe("warnings", { timeout: 60_000 }, () => {
+  it("go to Rollup with file, line and column, and the build goes on", async () => {
+    const warnings: RollupLog[] = [];
+    const root = project({ "net.nf": careless });
+    expect(await bundleWithRollup(root, {}, warnings)).toContain("@compute");
+    expect(warnings).toMatchObject([{ plugin: "normfuse", loc: { file: path.join(root, "net.nf"), line: 5, column: 6 }, message: expect.stringContaining("unused") }]);
+  });
+
+  it("go to webpack", async () => {
+    const warnings: string[] = [];
+    const root = project({ "net.nf": careless });
+    expect(await bundleWithWebpack(root, {}, "production", warnings)).toContain("@compute");
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/unused[\s\S]*net\.nf:5:7/);
+  });
+});
+
 describe("mistakes", { timeout: 60_000 }, () => {
+  it("stop Rollup with file, line, column and hint", async () => {
+    const root = project({ "net.nf": typo });
+    expect(await failure(bundleWithRollup(root))).toMatchObject({ plugin: "normfuse", loc: { file: path.join(root, "net.nf"), line: 4, column: 51 }, message: expect.stringContaining("layer_norm") });
+  });
+
+  it("stop webpack with the place and hint", async () => {
+    const root = project({ "net.nf": typo });
+    const text = String(await failure(bundleWithWebpack(root)));
+    expect(text).toContain(`${path.join(root, "net.nf")}:4:52`);
+    expect(text).toMatch(/error\[E\d{4}\][\s\S]*layer_norm/);
+  });
+
   it("stop a Vite build with file, line, column and hint; the old types stay", async () => {
     const root = project({ "net.nf": typo, "net.d.nf.ts": "// before\n" });
     const error = await failure(bundleWithVite(root));

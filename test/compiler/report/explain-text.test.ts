@@ -24,7 +24,7 @@ describe("explanationText", () => {
     expect(text).toMatch(/x, w -> \S+/);
     expect(text).toContain("R4 ride");
     expect(text).toMatch(/\((?:launch|memory|cache|arithmetic) bound\)/);
-    expect(text).toMatch(/kept in memory:\n {2}maximum\.1 +64\.0 KiB {2}matmul\.1(?:\.deferred)? and matmul\.2 are two contractions/);
+    expect(text).toMatch(/kept in memory:\n {2}maximum\.1 +64\.0 KiB {2}row exceeds registers/);
     expect(text).toContain("plans weighed");
   });
 

@@ -90,6 +90,36 @@ describe("format", () => {
 
   test.each(librarySources.map((source) => [source.path, source.text] as const))("%s is formatted", (_, text) => expect(formatted(text)).toBe(text));
 
+  test("long constraints and conditions stand below what they belong to", () => {
+    const text = formatted(`fn long[H, D](x: f32[..., H*D], gain: f32[H*D], other_parameter: f32[H*D]) -> f32[..., H*D] where H % 2 == 0 and D % 4 == 0 and H * D % 64 == 0 {
+      return if H % 2 == 0 and D % 4 == 0 and H * D % 64 == 0 and H > 1 and D > 2 and H * D > 128 and H * D > 1024 then x * gain else x
+    }`);
+    expect(text).toBe(`fn long[H, D](x: f32[..., H*D], gain: f32[H*D], other_parameter: f32[H*D]) -> f32[..., H*D]
+  where H % 2 == 0 and D % 4 == 0 and H * D % 64 == 0 {
+  return if H % 2 == 0
+        and D % 4 == 0
+        and H * D % 64 == 0
+        and H > 1
+        and D > 2
+        and H * D > 128
+        and H * D > 1024
+      then x * gain
+      else x
+}
+`);
+    expect(formatted(text)).toBe(text);
+  });
+
+  test("comments of outputs and parameters stay with them", () => {
+    const text = "model M[B](\n  /// pixels\n  x: f32[B],\n) -> (\n  /// scores\n  y: f32[B],\n  z: f32[B], // last\n) {\n  /// the scale\n  param g: f32 = 1\n  return (x * g, x)\n}\n";
+    expect(formatted(text)).toBe(text);
+  });
+
+  test("none and the rest of a shape", () => {
+    const text = "fn f(x: float[..., 4], g: float[4] = none) -> float[..., 2, 2] = reshape(x, [..., 2, 2])\n";
+    expect(formatted(text)).toBe(text);
+  });
+
   test("comments in odd places are kept", () => {
     for (let at = 0; at <= mlp.length; at += 7) {
       const text = `${mlp.slice(0, at)} // odd\n${mlp.slice(at)}`;

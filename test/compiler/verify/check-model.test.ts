@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PlanOptions } from "../../../compiler/index.ts";
 import type { CaseGroup } from "../../../compiler/verify/cases.ts";
 import { checkModel } from "../../../compiler/verify/check-model.ts";
+import { costPresets, defaultLimits } from "../../../compiler/target.ts";
 import type { Device } from "../../../runtime/device.ts";
 import { openGpuJs } from "../../../runtime/devices/gpujs.ts";
 import { openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
@@ -32,8 +33,11 @@ const group: CaseGroup = {
   cases: [{ inputs: "ordinary", parameters: "initial" }, { inputs: "mean 10000 sigma", parameters: "varied" }, { inputs: "one NaN", parameters: "varied" }],
 };
 
-/** Small tiles: their pipelines are made several times faster on the software adapter. The plain row kernel keeps its barriers. */
-const optionsOf = (text: string): PlanOptions => (text === rowSoftmax ? {} : { cost: "software", assume: { B: 9 } });
+/** Small tiles, whose pipelines are made several times faster on the software adapter, with barriers. */
+const smallTiles: PlanOptions = { cost: { ...costPresets.software, barrierNanoseconds: 10 }, limits: { ...defaultLimits, workgroupInvocations: 64 }, assume: { B: 9 } };
+/** Whole rows in one workgroup, so that the norm is in the product's kernel. */
+const rowTiles: PlanOptions = { cost: { ...costPresets.software, barrierNanoseconds: 19, launchMicroseconds: 5000 }, assume: { B: 9 } };
+const optionsOf = (text: string): PlanOptions => (text === rowSoftmax ? {} : text === matmulThenNorm ? rowTiles : smallTiles);
 
 let device: Device;
 beforeAll(async () => {

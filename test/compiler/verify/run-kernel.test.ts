@@ -5,7 +5,7 @@ import { interpretKernel, kernelArtifact, LoadedKernel } from "../../../compiler
 import { openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
 import { compileText, dropBarrier, plantFault } from "../../support/plant-fault.ts";
 
-const text = "model M[B](x: f32[B, 40]) -> f32[B, 40] {\n  param w: f32[40, 40] = glorot_uniform\n  return softmax(x @ w) @ w\n}";
+const text = "model M[B](x: f32[B, 140]) -> f32[B, 140] {\n  param w: f32[140, 140] = glorot_uniform\n  return softmax(x @ w) @ w\n}";
 
 const compiledOf = () => {
   const [compiled] = compileText(text, "wgsl");
@@ -13,7 +13,7 @@ const compiledOf = () => {
   return compiled;
 };
 
-const sources = { x: Float32Array.from({ length: 3 * 40 }, (_, i) => Math.sin(i)), w: Float32Array.from({ length: 1600 }, (_, i) => Math.cos(i * i)) };
+const sources = { x: Float32Array.from({ length: 3 * 140 }, (_, i) => Math.sin(i)), w: Float32Array.from({ length: 19_600 }, (_, i) => Math.cos(i * i)) };
 
 it("runs every kernel of a plan from the exact values of those before it", { timeout: 60_000 }, async () => {
   const { plan } = compiledOf();

@@ -51,7 +51,7 @@ describe.each(modes)("gpu.js mode %s", (mode) => {
       const { outputs: got } = await program.run({ n });
       const { sum, large } = reshapeOutputs(rows);
       expect(got["sum"]).toEqual({ dtype: "i32", shape: [rows * 3], data: Int32Array.from(sum) });
-      expect(got["large"]).toEqual({ dtype: "bool", shape: [rows * 3], data: Uint32Array.from(large) });
+      expect(got["large"]).toEqual({ dtype: "bool", shape: [rows * 3], data: Uint8Array.from(large) });
     }
     program.dispose();
   });

@@ -109,12 +109,12 @@ describe("the WebGPU device", () => {
       run: ["h", "i", "u", "b"].map((name) => ({ kernel: 0, buffers: [name, `${name}2`], grid: [1, 1, 1] as const })),
     };
     const program = await load(copy, webGpuDevice(gpu));
-    const { outputs, dispatches } = await program.run({ h: Float32Array.of(0.1, -2, 1e-7), i: Int32Array.of(-5, 2 ** 30 + 1), u: Uint32Array.of(0, 2 ** 32 - 1), b: Uint32Array.of(1, 0) });
+    const { outputs, dispatches } = await program.run({ h: Float32Array.of(0.1, -2, 1e-7), i: Int32Array.of(-5, 2 ** 30 + 1), u: Uint32Array.of(0, 2 ** 32 - 1), b: Uint8Array.of(1, 0) });
     expect(dispatches).toBe(4);
     expect(Array.from(outputs["h2"]?.data ?? [])).toEqual([0.0999755859375, -2, 1.1920928955078125e-7]);
     expect(outputs["i2"]?.data).toEqual(Int32Array.of(-5, 2 ** 30 + 1));
     expect(outputs["u2"]?.data).toEqual(Uint32Array.of(0, 2 ** 32 - 1));
-    expect(outputs["b2"]).toEqual({ dtype: "bool", shape: [2], data: Uint32Array.of(1, 0) });
+    expect(outputs["b2"]).toEqual({ dtype: "bool", shape: [2], data: Uint8Array.of(1, 0) });
   });
 
   it("rejects with device-lost after the device is gone, during a run too", async () => {

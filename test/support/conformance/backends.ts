@@ -1,6 +1,7 @@
 /** The ways in which a case is run: the float64 reference, WGSL on a WebGPU device, and GPU.js in two modes. One device each for all cases. */
 import * as gpujs from "gpu.js";
 import { checkSource, compileModel, evaluateReference, sourceFile, type TensorFunction } from "../../../compiler/index.ts";
+import type { DType } from "../../../compiler/ir/types.ts";
 import type { Device } from "../../../runtime/device.ts";
 import { type GpuJsModule, openGpuJs } from "../../../runtime/devices/gpujs.ts";
 import { openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
@@ -17,8 +18,13 @@ export interface Result {
   readonly data: ArrayLike<number>;
 }
 
+/** A host tensor of a case, of any dtype. */
+export interface RunInput extends Omit<DraftInput, "dtype"> {
+  readonly dtype: DType;
+}
+
 /** Inputs are float64 numbers; devices round them. */
-export type Run = (model: TensorFunction, inputs: readonly DraftInput[]) => Promise<readonly Result[]>;
+export type Run = (model: TensorFunction, inputs: readonly RunInput[]) => Promise<readonly Result[]>;
 
 /** The checked model of a source text. Throws with the diagnostics when it does not check. */
 export function modelOf(source: string): TensorFunction {

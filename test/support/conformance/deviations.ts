@@ -17,7 +17,7 @@ export const deviations: readonly Deviation[] = [
   { name: "webnn-baseline/unary_test.js / test unary / erf #2", backends: ["reference"], reason: "the source's erf is an approximation to 1.5e-7, ours is exact" },
   { name: "webnn-baseline/sigmoid_test.js / test sigmoid / sigmoid 3d", backends: ["reference"], reason: "the literals of this float64 case were computed in f32" },
   { name: "tfjs/ops/sign_test.js / sign / does not propagate NaNs", backends: everywhere, reason: "sign keeps NaN" },
-  { name: "tfjs/ops/arg_min_test.js / argmin / ignores NaNs", backends: everywhere, reason: "arg_min names the first NaN, as NumPy's does" },
+  { name: "tfjs/ops/arg_min_test.js / argmin / ignores NaNs", backends: everywhere, reason: "argmin names the first NaN, as NumPy's does" },
   { name: "BinaryCrossentropyTest.test_sample_weighted", backends: inDoubles, reason: "the literal has the rounding of 1 - 1e-7 to f32 in it" },
   { name: "pool / max x=[2,2,3] f=[1,1] s=2 p=1 fractional outputs", backends: everywhere, reason: "TensorFlow.js copies x when the window has one element and the shapes agree, whatever the padding" },
   { name: "tan / numbers exceed float32 precision", backends: ["wgsl"], reason: "beyond 8192 the device's own sine and cosine, which WGSL bounds in -pi .. pi only" },

@@ -93,7 +93,7 @@ const jaxAttention: Translate = (view) => {
   const { draft } = view;
   const [q, k, v] = [0, 1, 2].map((i) => draft.transpose(view.in(i), [0, 2, 1, 3])) as [Step, Step, Step];
   const scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1);
-  if (view.flag("is_causal")) return draft.transpose(draft.let(`causal_attention(${q.text}, ${k.text}, ${v.text})`, q.shape), [0, 2, 1, 3]);
+  if (view.flag("is_causal")) return draft.transpose(draft.let(`attention(${q.text}, ${k.text}, ${v.text}, causal = true)`, q.shape), [0, 2, 1, 3]);
   const mask = view.optional("mask");
   return draft.transpose(attend(draft, { q, k, v }, scale, 0, mask && barrier(draft, mask)).y, [0, 2, 1, 3]);
 };

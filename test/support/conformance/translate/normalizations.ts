@@ -52,7 +52,7 @@ const hardmax: Translate = (view) => {
   const given = view.in(0);
   const { x, axes } = flattened(view, given);
   const axis = axes[0] ?? -1;
-  const place = draft.let(`arg_max(${x.text}, axis = ${axis}, keep = true)`, x.shape.map((extent, at) => (at === (axis < 0 ? axis + x.shape.length : axis) ? 1 : extent)), "i32");
+  const place = draft.let(`argmax(${x.text}, axis = ${axis}, keep = true)`, x.shape.map((extent, at) => (at === (axis < 0 ? axis + x.shape.length : axis) ? 1 : extent)), "i32");
   return draft.reshape(draft.let(`cast(position(${x.text}, axis = ${axis}) == ${place.text}, f32)`, x.shape), given.shape);
 };
 

@@ -48,7 +48,7 @@ const logSum: Fold = (draft, x, folding) => draft.map("log", sum(draft, x, foldi
 
 const logSumExp: Fold = (draft, x, { axes, keep }) => (axes.length === 0 ? x : draft.reduce("log_sum_exp", x, axes, keep));
 
-const extreme = (name: "arg_max" | "arg_min"): Translate => (view) => {
+const extreme = (name: "argmax" | "argmin"): Translate => (view) => {
   const { draft } = view;
   const given = draft.cast(view.in(0), "f32");
   const axis = view.numbers("axis")?.[0] ?? 0;
@@ -131,12 +131,12 @@ export const reductionTranslations: Translations = {
   "tfjs:tf.any": fold(truth("max")),
   "tfjs:tf.logSumExp": fold(logSumExp),
   "jax:jax.nn.logsumexp": fold(logSumExp),
-  "ai.onnx:ArgMax": extreme("arg_max"),
-  "ai.onnx:ArgMin": extreme("arg_min"),
-  "webnn:argMax": extreme("arg_max"),
-  "webnn:argMin": extreme("arg_min"),
-  "tfjs:tf.argMax": extreme("arg_max"),
-  "tfjs:tf.argMin": extreme("arg_min"),
+  "ai.onnx:ArgMax": extreme("argmax"),
+  "ai.onnx:ArgMin": extreme("argmin"),
+  "webnn:argMax": extreme("argmax"),
+  "webnn:argMin": extreme("argmin"),
+  "tfjs:tf.argMax": extreme("argmax"),
+  "tfjs:tf.argMin": extreme("argmin"),
   "ai.onnx:CumSum": cumulative("cumsum"),
   "ai.onnx:CumProd": cumulative("cumprod"),
   "webnn:cumulativeSum": cumulative("cumsum"),
