@@ -3,36 +3,45 @@
  * (syntax/, check/), everything after is runtime. Pure: no file, no device, no clock.
  */
 import { type Artifact, artifactVersion, type ArtifactKernel, type BufferSpec, type Dispatch, type ExtentExpression } from "../runtime/artifact.ts";
+import { base64 } from "./backends/base64.ts";
 import { emitGpuJs } from "./backends/gpujs/emit.ts";
+import { emitWasm, usesFma } from "./backends/wasm/emit.ts";
 import { emitWgsl } from "./backends/wgsl/emit.ts";
 import { required } from "./errors.ts";
 import { Expressions } from "./folds/expression.ts";
 import { lowerToFolds } from "./folds/lower.ts";
 import type { Program } from "./folds/node.ts";
-import type { CostContext } from "./fusion/cost.ts";
+import type { CostContext, RegionCost, Tile } from "./fusion/cost.ts";
 import { bySubject, derivationOf } from "./fusion/derivation.ts";
 import type { PlacedRegion } from "./fusion/evaluate-placement.ts";
+import { packOperands } from "./fusion/pack-operands.ts";
 import { fuse } from "./fusion/fuse.ts";
 import type { Contract } from "./fusion/rules/rule.ts";
 import { type Bindings, extentTree, productOfExtents } from "./ir/extent.ts";
 import type { Origin, TensorFunction } from "./ir/node.ts";
 import type { TensorType } from "./ir/types.ts";
 import { widenHalf } from "./ir/widen-half.ts";
+import { unrollScans } from "./passes/unroll-scans.ts";
 import type { Kernel } from "./kernel/node.ts";
 import { librarySources } from "./library/sources.ts";
 import { type KeptValue, originsOf, type Plan, type PlannedKernel } from "./plan.ts";
 import type { BoundKernel } from "./schedule/kernel-writer.ts";
 import { lanesOf, scheduleRegion } from "./schedule/schedule-region.ts";
+import { tileFits } from "./schedule/tile-fits.ts";
 import { positionOf, type SourceFile, sourceFile } from "./source/source-file.ts";
 import type { CostConstants, CostPreset, Limits } from "./target.ts";
 import { target as makeTarget } from "./target.ts";
 
-export type KernelTarget = "wgsl" | "gpujs";
+export type KernelTarget = "wgsl" | "gpujs" | "wasm";
 
 export interface PlanOptions {
   readonly contract?: Contract;
+  /** `none`: each op is a kernel of its own and its result is in memory, to compare with. `all` when left out. */
+  readonly fusion?: "all" | "none";
   readonly cost?: CostPreset | CostConstants;
   readonly limits?: Limits;
+  /** Tiles in the place of those that the cost model chooses, for kernels of these names, where they fit. */
+  readonly tiles?: TileTable;
   /** Lengths to plan with for names that the host binds later; 64 each otherwise. */
   readonly assume?: Bindings;
   /** `as-f32`: f32 in the place of f16, for devices without `shader-f16`. `native` when left out. */
@@ -40,6 +49,9 @@ export interface PlanOptions {
   /** With it, kernels carry the places in the source that they compute: in comments, and for errors at run time. */
   readonly sourceOf?: SourceOf;
 }
+
+/** Tiles by the name of the kernel, as a tuner found them. */
+export type TileTable = Readonly<Record<string, Tile>>;
 
 /** A user's source file by the path that it was checked under, with the path to be shown; undefined when it is not known. */
 export type SourceOf = (path: string) => SourceFile | undefined;
@@ -55,7 +67,7 @@ export interface Compiled {
 }
 
 export function compileFunction(given: TensorFunction, name: KernelTarget, options: PlanOptions = {}): Compiled {
-  const fn = options.f16 === "as-f32" ? widenHalf(given) : given;
+  const fn = unrollScans(options.f16 === "as-f32" ? widenHalf(given) : given);
   const e = new Expressions();
   const lowered = lowerToFolds(fn, e);
   const plan = planProgram(e, lowered, name, options);
@@ -63,7 +75,7 @@ export function compileFunction(given: TensorFunction, name: KernelTarget, optio
 }
 
 function planProgram(e: Expressions, lowered: Program, name: KernelTarget, options: PlanOptions): Plan {
-  const target = makeTarget(name, options.cost ?? "gpu", options.limits);
+  const target = makeTarget(name, options.cost, options.limits);
   const tensorsOf = (program: Program): ((tensor: string) => TensorType) => {
     const types = new Map<string, TensorType>(program.sources.map((source) => [source.name, source.type]));
     for (const definition of program.definitions) types.set(definition.name, { dtype: definition.dtype, shape: definition.box.map((range) => range.extent) });
@@ -71,14 +83,21 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
   };
   const fused = fuse(e, lowered, {
     contract: options.contract ?? "reassociate",
+    fusion: options.fusion ?? "all",
     templates: name === "gpujs" ? "thread" : "workgroup",
     context: (program): CostContext => ({ target, assume: options.assume ?? {}, tensorOf: tensorsOf(program) }),
     lanes: (program) => (region) => lanesOf(e, region, tensorsOf(program)),
   });
-  const { placement } = fused;
+  // Processors read the right operand in panels; GPUs stage it in workgroup memory.
+  const placement = name === "wasm" ? packOperands(e, fused.placement, { target, assume: options.assume ?? {}, tensorOf: tensorsOf(fused.placement.program) }) : fused.placement;
   const tensorOf = tensorsOf(placement.program);
   const partial = new Set(placement.program.definitions.filter((definition) => definition.partial !== undefined).map((definition) => definition.name));
   const scheduled = new Map<PlacedRegion, BoundKernel>();
+  const chosen = new Map<PlacedRegion, RegionCost>();
+  const tunedCost = ({ region, cost }: PlacedRegion, tile: Tile | undefined): RegionCost => {
+    const lanes = region.template === "contraction" ? lanesOf(e, region, tensorOf) : 1;
+    return tile && tile.template === cost.tile.template && tileFits(region, tile, lanes, target.limits) ? { ...cost, tile } : cost;
+  };
   const applied = bySubject(fused.applications);
   const kernels = placement.regions.map((placed, i): PlannedKernel => {
     // A product that emits partial statistics of its tiles gives the kernel its name.
@@ -86,9 +105,11 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
     const kernelName = `k${i + 1}_${main.replace(/[^A-Za-z0-9]+/g, "_")}`;
     // Equal parts of a model share their kernels.
     const twin = placed.twin && scheduled.get(placed.twin.of);
-    const bound = placed.twin && twin ? { kernel: twin.kernel, tensors: twin.tensors.map(placed.twin.name) } : scheduleRegion(e, placed.region, placed.cost.tile, kernelName, tensorOf);
+    const costs = chosen.get(placed.twin?.of ?? placed) ?? tunedCost(placed, options.tiles?.[kernelName]);
+    chosen.set(placed, costs);
+    const bound = placed.twin && twin ? { kernel: twin.kernel, tensors: twin.tensors.map(placed.twin.name) } : scheduleRegion(e, placed.region, costs.tile, kernelName, tensorOf);
     scheduled.set(placed, bound);
-    return { name: kernelName, phase: placed.phase, region: placed.region, cost: placed.cost, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, applied) };
+    return { name: kernelName, phase: placed.phase, region: placed.region, cost: costs, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, applied) };
   });
   const phaseOf = new Map(placement.regions.flatMap((placed) => placed.roots.map((root) => [root, placed.phase] as const)));
   const kept = [...placement.reasons].map(([value, reason]): KeptValue => ({
@@ -130,9 +151,9 @@ export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sou
   };
 }
 
-/** The tensors of a kernel as its dispatch lists them. wgsl: as declared. gpujs: arguments first, the output last. */
+/** The tensors of a kernel as its dispatch lists them. wgsl, wasm: as declared. gpujs: arguments first, the output last. */
 export function inBindingOrder(planned: PlannedKernel, name: KernelTarget): string[] {
-  if (name === "wgsl") return [...planned.tensors];
+  if (name !== "gpujs") return [...planned.tensors];
   const written = planned.kernel.buffers.map((buffer) => buffer.access === "write");
   return [...planned.tensors.filter((_, i) => !written[i]), ...planned.tensors.filter((_, i) => written[i])];
 }
@@ -172,7 +193,7 @@ function placesOf(planned: PlannedKernel, sourceOf: SourceOf): Places {
 }
 
 export const artifactKernel = (kernel: Kernel, name: KernelTarget, places: Places = noPlaces): ArtifactKernel => ({
-  ...(name === "wgsl" ? wgslKernel(kernel, places) : gpuJsKernel(kernel)),
+  ...bodyOf[name](kernel, places),
   ...(places.all.length > 0 ? { places: places.all.map(({ at }) => at) } : {}),
 });
 
@@ -182,6 +203,17 @@ function wgslKernel(kernel: Kernel, places: Places): ArtifactKernel {
     bindings: kernel.buffers.map((buffer) => ({ name: buffer.name, access: buffer.access })), extents: kernel.extents,
   };
 }
+
+function wasmKernel(kernel: Kernel): ArtifactKernel {
+  const plain = emitWasm(kernel, { relaxed: false });
+  return {
+    kind: "wasm", name: kernel.name, code: base64(plain.bytes), sharedAt: plain.sharedAt, scratchBytes: plain.scratchBytes,
+    ...(usesFma(kernel) ? { relaxedCode: base64(emitWasm(kernel, { relaxed: true }).bytes) } : {}),
+    bindings: kernel.buffers.map((buffer) => ({ name: buffer.name, access: buffer.access })), extents: kernel.extents,
+  };
+}
+
+const bodyOf: Readonly<Record<KernelTarget, (kernel: Kernel, places: Places) => ArtifactKernel>> = { wgsl: wgslKernel, gpujs: gpuJsKernel, wasm: wasmKernel };
 
 function gpuJsKernel(kernel: Kernel): ArtifactKernel {
   return {

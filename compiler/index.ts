@@ -2,17 +2,18 @@
  * The compiler's public entry: source text in, diagnostics and compiled models out. Pure; files and devices are the
  * caller's (see cli/).
  */
+import { exportOnnx as exportOnnxGraph, type OnnxExport, type OnnxExportOptions } from "./backends/onnx/export.ts";
 import { check } from "./check/check.ts";
 import { compileFunction, type Compiled, type KernelTarget, type PlanOptions } from "./compile.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import type { Bindings } from "./ir/extent.ts";
 import type { TensorFunction } from "./ir/node.ts";
+import { unrollScans } from "./passes/unroll-scans.ts";
 import type { SourceFile } from "./source/source-file.ts";
 
 export { renderDiagnostics, diagnosticToJson } from "./diagnostics/render.ts";
 export { emitReference } from "./reference/emit-javascript.ts";
 export { emitModule } from "./backends/module/emit.ts";
-export { exportOnnx } from "./backends/onnx/export.ts";
 export type { OnnxExport, OnnxExportOptions } from "./backends/onnx/export.ts";
 export { opset as onnxOpset } from "./backends/onnx/encode.ts";
 export { emitSourceModule } from "./backends/module/emit-source-module.ts";
@@ -44,6 +45,9 @@ export function checkSource(file: SourceFile, options: CompileOptions = {}): Mod
   });
   return { models: module.functions, diagnostics };
 }
+
+/** An ONNX file of one checked model, unfused; scans are written out. */
+export const exportOnnx = (model: TensorFunction, options: OnnxExportOptions = {}): OnnxExport => exportOnnxGraph(unrollScans(model), options);
 
 /** Compiles one checked model for one target. */
 export const compileModel = (model: TensorFunction, target: KernelTarget, options: PlanOptions = {}): Compiled => compileFunction(model, target, options);

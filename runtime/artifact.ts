@@ -60,14 +60,32 @@ export interface GpuJsKernel extends KernelBase {
   readonly extents: readonly string[];
 }
 
-export type ArtifactKernel = WgslKernel | GpuJsKernel;
+export interface WasmKernel extends KernelBase {
+  readonly kind: "wasm";
+  /**
+   * A WebAssembly module in base64. Imports `env.memory` and functions of Math; exports `run(first, last, columns, rows,
+   * frame, scratch)`, which does the workgroups first to last - 1 of the grid, x fastest. The frame is the byte address of
+   * one word for each binding (the buffer's byte address), then one for each extent.
+   */
+  readonly code: string;
+  /** The same with fused multiply-adds, for engines with relaxed SIMD. Absent where it would be no other. */
+  readonly relaxedCode?: string;
+  /** Place in both of the byte that is 1 for plain memory and must be 3 for shared memory. */
+  readonly sharedAt: number;
+  /** Memory for each caller of `run` at a time. unit: bytes */
+  readonly scratchBytes: number;
+  readonly bindings: readonly { readonly name: string; readonly access: "read" | "write" }[];
+  readonly extents: readonly string[];
+}
+
+export type ArtifactKernel = WgslKernel | GpuJsKernel | WasmKernel;
 
 export interface Dispatch {
   /** Index into `kernels`. */
   readonly kernel: number;
-  /** Buffer name for each binding (wgsl: in binding order; gpujs: arguments in order, then the output). */
+  /** Buffer name for each binding (wgsl, wasm: in binding order; gpujs: arguments in order, then the output). */
   readonly buffers: readonly string[];
-  /** Workgroups along x, y, z (wgsl); ignored for gpujs. */
+  /** Workgroups along x, y, z (wgsl, wasm); ignored for gpujs. */
   readonly grid: readonly [ExtentExpression, ExtentExpression, ExtentExpression];
 }
 
@@ -75,7 +93,7 @@ export interface Artifact {
   readonly version: typeof artifactVersion;
   readonly model: string;
   readonly doc: string;
-  readonly target: "wgsl" | "gpujs";
+  readonly target: "wgsl" | "gpujs" | "wasm";
   /** Extent names that the host binds; each is inferred from the input shapes at run time. */
   readonly extents: readonly string[];
   readonly inputs: readonly TensorSpec[];

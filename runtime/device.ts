@@ -13,6 +13,8 @@ export interface BufferRequest {
   readonly dtype: BufferSpec["dtype"];
   /** unit: elements; may be 0 */
   readonly length: number;
+  /** Requests of one call with the same number may lie in the same memory: the contents of one are gone before another is written. */
+  readonly slot?: number;
 }
 
 export interface DeviceBuffer extends BufferRequest {

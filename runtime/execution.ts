@@ -7,7 +7,8 @@ import type { BoundDispatch, BufferRequest, CompiledKernel, Device, DeviceBuffer
 import { RuntimeError, codeOf, messageOf } from "./errors.ts";
 import { type Bindings, evaluateExtent, evaluateShape, inferBindings } from "./extents.ts";
 import type { GivenValue } from "./host-values.ts";
-import { type GpuTensor, type Tensor, allocate } from "./tensor.ts";
+import { type PlannedBuffer, lifetimesOf, planMemory } from "./plan-memory.ts";
+import { type GpuTensor, type Tensor, allocate, gpuBytes } from "./tensor.ts";
 
 type BufferTable = ReadonlyMap<string, DeviceBuffer>;
 
@@ -38,6 +39,13 @@ const lasting: ReadonlySet<BufferSpec["role"]> = new Set<BufferSpec["role"]>(["p
 
 const bindingsKey = (bindings: Bindings): string =>
   Object.keys(bindings).sort().map((name) => `${name}=${bindings[name]}`).join();
+
+/** The piece of memory that each buffer of a run gets, by name. */
+function slotsOf(specs: readonly BufferSpec[], run: readonly Dispatch[], bindings: Bindings): Map<string, number> {
+  const buffers = specs.map(({ name, role, dtype, length }): PlannedBuffer => ({ name, bytes: evaluateExtent(length, bindings) * gpuBytes(dtype), role: role === "input" || role === "output" ? role : "temporary" }));
+  const slots = planMemory(lifetimesOf(buffers, run.map((dispatch) => dispatch.buffers)));
+  return new Map(slots.flatMap(({ lifetimes }, slot) => lifetimes.map(({ name }) => [name, slot] as const)));
+}
 
 type OutsideValue = GivenValue & { readonly buffer: GPUBuffer };
 
@@ -185,7 +193,8 @@ export class Execution {
       }
     const { run, outputs, buffers: specs } = this.#artifact;
     const used = new Set([...run.flatMap((dispatch) => dispatch.buffers), ...outputs.map((spec) => spec.name)]);
-    const own = await this.#allocate(specs.filter((spec) => used.has(spec.name) && !lasting.has(spec.role) && !outside.has(spec.name)), bindings);
+    const mine = specs.filter((spec) => used.has(spec.name) && !lasting.has(spec.role) && !outside.has(spec.name));
+    const own = await this.#allocate(mine, bindings, slotsOf(mine, run, bindings));
     const owned = [...own.values()];
     const buffers = new Map([...prepared.buffers, ...own]);
     try {
@@ -207,8 +216,11 @@ export class Execution {
     return this.#shared(label).adopt({ name: spec.name, role, dtype: spec.dtype, length }, label, buffer);
   }
 
-  async #allocate(specs: readonly BufferSpec[], bindings: Bindings): Promise<BufferTable> {
-    const requests = specs.map(({ name, role, dtype, length }): BufferRequest => ({ name, role, dtype, length: evaluateExtent(length, bindings) }));
+  async #allocate(specs: readonly BufferSpec[], bindings: Bindings, slots: ReadonlyMap<string, number> = new Map()): Promise<BufferTable> {
+    const requests = specs.map(({ name, role, dtype, length }): BufferRequest => {
+      const slot = slots.get(name);
+      return { name, role, dtype, length: evaluateExtent(length, bindings), ...(slot === undefined ? {} : { slot }) };
+    });
     const buffers = await this.#device.allocate(requests);
     return new Map(buffers.map((buffer) => [buffer.name, buffer]));
   }

@@ -47,7 +47,7 @@ describe("examples/mnist-mlp", () => {
     const first = lines.findIndex((line) => line.startsWith("backend ")) + 1;
     const rows = lines.slice(first, lines.indexOf("", first)).map((line) => line.split(/ {2,}/));
     expect(rows[0]?.[0]).toMatch(/^reference/);
-    expect(rows.map((cells) => (cells[0] ?? "").replace(/ \(.*/, ""))).toEqual(expect.arrayContaining(["WGSL", "GPU.js cpu"]));
+    expect(rows.map((cells) => (cells[0] ?? "").replace(/ \(.*/, ""))).toEqual(expect.arrayContaining(["WebAssembly", "WGSL", "GPU.js cpu"]));
     for (const [backend, , , error, digits, agreeing] of rows) {
       expect(Number(error), backend).toBeLessThanOrEqual(1e-5);
       expect([digits, agreeing], backend).toEqual(["20", "20"]);

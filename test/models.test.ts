@@ -47,6 +47,11 @@ const models: Readonly<Record<string, Model>> = {
     full: { bind: { I: 128, H: 256 }, host: { B: 32 } },
     dispatches: { wgsl: 6, gpujs: 7, full: 6 },
   },
+  lstm: {
+    tiny: { bind: { T: 3, B: 2, I: 3, H: 4, N: 5 }, host: {} },
+    full: { bind: { T: 16, B: 32, I: 128, H: 256, N: 10 }, host: {} },
+    dispatches: { wgsl: 23, gpujs: 31, full: 114 },
+  },
   gpt2: {
     tiny: { bind: { V: 11, S: 6, D: 8, H: 2, L: 2 }, host: { B: 2, T: 5 } },
     full: { bind: { V: 50_257, S: 1024, D: 768, H: 12, L: 12 }, host: { B: 1, T: 128 } },
@@ -55,7 +60,7 @@ const models: Readonly<Record<string, Model>> = {
   vit: {
     tiny: { bind: { S: 8, P: 4, D: 8, H: 2, L: 2, N: 5 }, host: { B: 2 } },
     full: { bind: { S: 224, P: 16, D: 768, H: 12, L: 12, N: 1000 }, host: { B: 1 } },
-    dispatches: { wgsl: 10, gpujs: 15, full: 63 },
+    dispatches: { wgsl: 10, gpujs: 14, full: 63 },
   },
   resnet: {
     tiny: { bind: { S: 12, C: 4, N: 5 }, host: { B: 2 } },
@@ -65,7 +70,7 @@ const models: Readonly<Record<string, Model>> = {
   unet: {
     tiny: { bind: { S: 4, C: 4, G: 2 }, host: { B: 2 } },
     full: { bind: { S: 64, C: 64, G: 32 }, host: { B: 1 } },
-    dispatches: { wgsl: 22, gpujs: 32, full: 23 },
+    dispatches: { wgsl: 19, gpujs: 17, full: 19 },
   },
 };
 const targets: readonly KernelTarget[] = ["wgsl", "gpujs"];

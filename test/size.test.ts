@@ -11,6 +11,7 @@ const sizes: readonly [entry: string, most: number][] = [
   ["./runtime/safetensors.ts", 3 * 1024],
   ["./runtime/devices/webgpu-browser.ts", 5 * 1024],
   ["./runtime/devices/gpujs.ts", 4 * 1024],
+  ["./runtime/devices/wasm.ts", 4 * 1024],
 ];
 
 describe("bundle sizes", () => {

@@ -79,7 +79,8 @@ function runBlock(declaration: FunctionDeclaration, block: Block, frame: Frame):
   return returned;
 }
 
-function runLet(statement: LetStatement, frame: Frame, lets: Local[]): void {
+/** Binds the names of a `let`; they are added to `lets`. */
+export function runLet(statement: LetStatement, frame: Frame, lets: Local[]): void {
   const evaluated = frame.session.walk.evaluate(statement.value, frame);
   const value = statement.type ? typed(statement.names[0]?.text ?? "", statement.type, evaluated, statement.value.span, frame) : evaluated;
   const [first] = statement.names;

@@ -159,7 +159,7 @@ class Checker {
     const session = this.#session;
     const sink: Diagnostic[] = [];
     const hasLead = signature.parameters.some((parameter) => parameter.type?.kind === "tensor" && parameter.type.pattern.lead);
-    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName(signature))] : undefined, dtypes), sink, otherwise };
+    const frame: Frame = { ...this.#frame(module, declaration, extents, hasLead ? [symbolExtent(leadName)] : undefined, dtypes), sink, otherwise };
     const solution: Solution = { extents: new Map(extents), lead: frame.lead };
     session.active.push(declaration);
     const ready = bindLocals(signature, sampleArguments(signature, solution, frame, withOptional), solution, frame) && this.#checkDefaults(signature, frame, solution);
@@ -188,12 +188,8 @@ class Checker {
 
 const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some((diagnostic) => diagnostic.severity === "error");
 
-/** A name for the axes behind `...` that the signature does not use. */
-function leadName(signature: Signature): string {
-  let name = "leading";
-  while (signature.names.includes(name)) name += "_";
-  return name;
-}
+/** The axes behind `...`, as one axis of this name: no name of a program is like it, and errors show it as it was written. */
+const leadName = "...";
 
 const sampleValues: Readonly<Record<CompileTimeType, Value>> = {
   int: { kind: "number", value: -1 },

@@ -10,6 +10,7 @@ import { compileTimeTruth } from "./compile-time.ts";
 import { indexTensor } from "./indexing.ts";
 import { evaluateExtent } from "./extents.ts";
 import { applyToValues, binaryOp, unaryOp } from "./operations.ts";
+import { evaluateScan } from "./scan.ts";
 import { findName, visibleNames } from "./scope.ts";
 import { depthLimit, fail, type Frame, type Given, notSupported } from "./session.ts";
 import { describe, errorValue, type FunctionValue, type Value } from "./values.ts";
@@ -82,7 +83,7 @@ function evaluateOperand(expression: Expression, frame: Frame): Value {
     case "reserved":
       return notSupported(frame, expression.span, `'${expression.word}'`);
     case "scan":
-      return notSupported(frame, expression.span, "'scan'", "unroll the loop over time by hand");
+      return evaluateScan(expression, frame);
     case "binary":
       // A spine never ends in another binary expression.
       return evaluate(expression, frame);

@@ -2,7 +2,7 @@
 import { catalog, diagnose } from "../diagnostics/catalog.ts";
 import type { Extent } from "../ir/extent.ts";
 import { Graph } from "../ir/graph.ts";
-import type { Op } from "../ops/define.ts";
+import { isCallable, type Op } from "../ops/define.ts";
 import { operations } from "../ops/index.ts";
 import type { ConstDeclaration, FunctionDeclaration, TrainDeclaration } from "../syntax/tree.ts";
 import { languageFunctions, plannedFunctions } from "./language-functions.ts";
@@ -48,14 +48,14 @@ export function findName(name: string, frame: Frame): Found {
   }
   const op = operations.get(name);
   // Leaves are made by declarations and literals, not called.
-  if (op && op.family !== "leaf") return { kind: "op", op };
+  if (op && isCallable(op)) return { kind: "op", op };
   if (languageFunctions.has(name)) return { kind: "language", name };
   return { kind: plannedFunctions.has(name) ? "planned" : "nothing" };
 }
 
 /** All names that `findName` would find, for hints. */
 export const visibleNames = (frame: Frame): string[] => [
-  ...frame.locals.keys(), ...frame.extents.keys(), ...frame.module.names.keys(), ...frame.session.library.keys(), ...[...operations.values()].filter((op) => op.family !== "leaf").map((op) => op.name),
+  ...frame.locals.keys(), ...frame.extents.keys(), ...frame.module.names.keys(), ...frame.session.library.keys(), ...[...operations.values()].filter(isCallable).map((op) => op.name),
   ...languageFunctions.keys(),
 ];
 

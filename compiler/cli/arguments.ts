@@ -1,7 +1,5 @@
 /** Command lines: one table of options, read with Node's own parser, and values checked with the offending text in the message. */
 import { parseArgs } from "node:util";
-import type { Contract } from "../fusion/rules/rule.ts";
-import type { CostPreset } from "../target.ts";
 import { Failure } from "./failure.ts";
 
 export interface Arguments {
@@ -14,8 +12,8 @@ export interface Arguments {
   readonly flags: Readonly<Record<string, boolean>>;
 }
 
-const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "dump", "svg", "junit", "seed", "f16"] as const;
-const flagOptions = ["json", "help", "write", "check", "no-places"] as const;
+const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "fusion", "budget", "dump", "svg", "html", "junit", "seed", "f16"] as const;
+const flagOptions = ["json", "help", "write", "check", "no-places", "untuned"] as const;
 
 export function parseArguments(argv: readonly string[]): Arguments {
   const options = {
@@ -65,12 +63,4 @@ export function oneFile(args: Arguments): string {
   if (file === undefined) throw new Failure("usage", `'${args.command}' needs a source file`, `normfuse ${args.command} FILE.nf`);
   if (extra !== undefined) throw new Failure("usage", `'${args.command}' takes one source file, got also '${extra}'`);
   return file;
-}
-
-export function planOptions(args: Arguments): { cost: CostPreset; contract: Contract; f16: "native" | "as-f32" } {
-  return {
-    cost: oneOf("cost", args.text.cost, ["gpu", "software"], "gpu"),
-    contract: oneOf("contract", args.text.contract, ["strict", "reassociate", "fast"], "reassociate"),
-    f16: oneOf("f16", args.text.f16, ["native", "as-f32"], "native"),
-  };
 }

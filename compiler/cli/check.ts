@@ -4,10 +4,11 @@ import { compileModel, renderDiagnostics, type SourceFile } from "../index.ts";
 import { checkJunit, failureJunit } from "../report/check-junit.ts";
 import { checkJson, checkText } from "../report/check-text.ts";
 import { checkModel, type ModelCheck } from "../verify/check-model.ts";
-import { type Arguments, oneFile, planOptions } from "./arguments.ts";
+import { type Arguments, oneFile } from "./arguments.ts";
 import { deviceName, openDevice } from "./devices.ts";
 import { Failure } from "./failure.ts";
 import { findSource, loadModels, oneModel, writeWhole } from "./files.ts";
+import { planOptions } from "./plan-options.ts";
 
 interface Checked {
   readonly file: SourceFile;
@@ -39,14 +40,14 @@ async function checkModels(args: Arguments): Promise<Checked> {
   const loaded = loadModels(oneFile(args), args.bind);
   const models = args.model === undefined && loaded.models.length > 0 ? loaded.models : [oneModel(loaded, args.model)];
   const name = deviceName(args);
-  if (name === "reference") throw new Failure("usage", "--device got 'reference', which is what devices are checked against", "one of webgpu, gpujs");
+  if (name === "reference") throw new Failure("usage", "--device got 'reference', which is what devices are checked against", "one of webgpu, gpujs, wasm");
   const seed = seedOf(args);
   const device = await openDevice(name, args);
   const checks: ModelCheck[] = [];
   try {
     for (const model of models) {
       const report = progress(model.name);
-      const compiled = compileModel(model, device.target, planOptions(args));
+      const compiled = compileModel(model, device.target, planOptions(args, model.name));
       checks.push(await checkModel(compiled, device, { seed, progress: report.step }));
       report.end();
     }

@@ -4,9 +4,10 @@ import { printModule as printTensorModule } from "../ir/print.ts";
 import { printKernel } from "../kernel/print.ts";
 import { compileModel } from "../index.ts";
 import { parse } from "../syntax/parse.ts";
-import { type Arguments, oneFile, oneOf, planOptions } from "./arguments.ts";
+import { type Arguments, oneFile, oneOf } from "./arguments.ts";
 import { Failure } from "./failure.ts";
 import { loadModels, oneModel, readSource } from "./files.ts";
+import { planOptions } from "./plan-options.ts";
 
 /** In the order of the flow. */
 export const stages = ["tree", "tensor", "folds", "fused", "kernel", "code", "artifact"] as const;
@@ -22,8 +23,8 @@ export function dev(args: Arguments): string {
   if (shown.includes("tree")) dumps.set("tree", JSON.stringify(parse(readSource(path)).tree, (key, value: unknown) => (key === "file" ? undefined : value), 1));
   if (shown.some((stage) => stage !== "tree")) {
     const model = oneModel(loadModels(path, args.bind), args.model);
-    const target = oneOf("target", args.text.target, ["wgsl", "gpujs"], "wgsl");
-    const compiled = compileModel(model, target, planOptions(args));
+    const target = oneOf("target", args.text.target, ["wgsl", "gpujs", "wasm"], "wgsl");
+    const compiled = compileModel(model, target, planOptions(args, model.name));
     const texts: Record<Exclude<Stage, "tree">, () => string> = {
       tensor: () => printTensorModule({ functions: [model] }),
       folds: () => printProgram(compiled.lowered),

@@ -2,17 +2,22 @@
 import type { Device } from "../../runtime/device.ts";
 import type { NodeAdapter } from "../../runtime/devices/webgpu-node.ts";
 import type { GpuJsMode, GpuJsModule } from "../../runtime/devices/gpujs.ts";
+import type { KernelTarget } from "../index.ts";
 import { type Arguments, oneOf } from "./arguments.ts";
 import { Failure } from "./failure.ts";
 
-export type DeviceName = "webgpu" | "gpujs" | "reference";
+export type DeviceName = "webgpu" | "gpujs" | "wasm" | "reference";
 
-export const deviceName = (args: Arguments): DeviceName => {
-  if (args.text.device === "wasm") throw new Failure("usage", "--device got 'wasm'", "WebAssembly runs through GPU.js: --device gpujs --mode webasm");
-  return oneOf<DeviceName>("device", args.text.device, ["webgpu", "gpujs", "reference"], "webgpu");
-};
+export const deviceName = (args: Arguments): DeviceName => oneOf<DeviceName>("device", args.text.device, ["webgpu", "gpujs", "wasm", "reference"], "webgpu");
 
-export async function openDevice(name: "webgpu" | "gpujs", args: Arguments): Promise<Device> {
+/** What a model is compiled for to run there; the reference needs the signature alone. */
+export const targetOf: Readonly<Record<DeviceName, KernelTarget>> = { webgpu: "wgsl", gpujs: "gpujs", wasm: "wasm", reference: "wgsl" };
+
+export async function openDevice(name: Exclude<DeviceName, "reference">, args: Arguments): Promise<Device> {
+  if (name === "wasm") {
+    const { openWasm } = await import("../../runtime/devices/wasm.ts");
+    return openWasm();
+  }
   if (name === "webgpu") {
     const prefer = oneOf<NodeAdapter | "auto">("adapter", args.text.adapter, ["auto", "gpu", "swiftshader", "gles"], "auto");
     const { openWebGpu } = await import("../../runtime/devices/webgpu-node.ts");

@@ -1,19 +1,30 @@
-/** `normfuse explain`: kernels, rules, bytes, and for each value in memory the reason. */
+/** `normfuse explain`: kernels, rules, bytes, memory, and for each value in memory the reason; as text, JSON, picture or page. */
+import { explainEdges } from "../report/edges.ts";
 import { explain, type Explanation } from "../report/explain.ts";
 import { explanationText } from "../report/explain-text.ts";
 import { compileModel } from "../index.ts";
-import { type Arguments, oneFile, oneOf, planOptions } from "./arguments.ts";
+import { type Arguments, oneFile, oneOf } from "./arguments.ts";
 import { loadModels, oneModel, writeWhole } from "./files.ts";
+import { planOptions } from "./plan-options.ts";
+import { explainPage } from "../report/page.ts";
 import { planPicture } from "../report/picture.ts";
 
 export function explainCommand(args: Arguments): string {
   const model = oneModel(loadModels(oneFile(args), args.bind), args.model);
-  const target = oneOf("target", args.text.target, ["wgsl", "gpujs"], "wgsl");
-  const compiled = compileModel(model, target, planOptions(args));
+  const target = oneOf("target", args.text.target, ["wgsl", "gpujs", "wasm"], "wgsl");
+  const compiled = compileModel(model, target, planOptions(args, model.name));
   const explanation = explain(model.name, compiled.e, compiled.plan, args.bind);
-  if (args.text.svg !== undefined) writeWhole(args.text.svg, planPicture(model, compiled.lowered, compiled.plan, explanation));
-  if (args.json) return JSON.stringify(stable(explanation));
-  return args.text.svg === undefined ? explanationText(explanation) : `${explanationText(explanation)}\n\nwrote ${args.text.svg}`;
+  const { fn, lowered, plan, artifact } = compiled;
+  const { svg, html } = args.text;
+  const codeOf = (name: string): string => {
+    const kernel = artifact.kernels.find((each) => each.name === name);
+    return kernel && "code" in kernel ? kernel.code : "";
+  };
+  if (svg !== undefined) writeWhole(svg, planPicture(fn, lowered, plan, explanation));
+  if (html !== undefined) writeWhole(html, explainPage({ fn, lowered, plan, codeOf }, explanation, args.bind));
+  if (args.json) return JSON.stringify({ ...stable(explanation), edges: explainEdges(fn, lowered, plan, { ...explanation.assumed, ...args.bind }) });
+  const written = [svg, html].flatMap((path) => (path === undefined ? [] : [`wrote ${path}`]));
+  return [explanationText(explanation), ...(written.length > 0 ? ["", ...written] : [])].join("\n");
 }
 
 /** The documented fields first, then what else is known. */

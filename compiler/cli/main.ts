@@ -4,6 +4,7 @@ import { RuntimeError } from "../../runtime/errors.ts";
 import { diagnosticToJson, renderDiagnostics } from "../index.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { build } from "./build.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { check } from "./check.ts";
 import { dev } from "./dev.ts";
 import { explainCommand } from "./explain.ts";
@@ -12,6 +13,7 @@ import { Failure } from "./failure.ts";
 import { formatCommand } from "./format.ts";
 import { help } from "./help.ts";
 import { run } from "./run.ts";
+import { tuneCommand } from "./tune.ts";
 
 interface Outcome {
   readonly text: string;
@@ -23,6 +25,8 @@ const commands: Readonly<Record<string, (args: Arguments) => Outcome | Promise<O
   run: async (args) => ({ text: await run(args) }),
   check,
   explain: (args) => ({ text: explainCommand(args) }),
+  tune: async (args) => ({ text: await tuneCommand(args) }),
+  calibrate: async (args) => ({ text: await calibrateCommand(args) }),
   export: (args) => ({ text: exportCommand(args) }),
   format: formatCommand,
   dev: (args) => ({ text: dev(args) }),

@@ -7,10 +7,11 @@ import type { Tensor } from "../../runtime/tensor.ts";
 import { compileModel, evaluateReference, type TensorFunction } from "../index.ts";
 import type { ReferenceTensor } from "../ops/define.ts";
 import type { Artifact } from "../../runtime/artifact.ts";
-import { type Arguments, oneFile, planOptions } from "./arguments.ts";
-import { deviceName, openDevice } from "./devices.ts";
+import { type Arguments, oneFile } from "./arguments.ts";
+import { deviceName, openDevice, targetOf } from "./devices.ts";
 import { loadModels, oneModel } from "./files.ts";
 import { readParameters } from "./parameters.ts";
+import { planOptions } from "./plan-options.ts";
 import { readTensors, tensorToJson } from "./tensor-json.ts";
 
 export interface RunOutcome {
@@ -24,7 +25,7 @@ export async function run(args: Arguments): Promise<string> {
   const model = oneModel(loaded, args.model);
   const device = deviceName(args);
   const inputs = args.text.inputs === undefined ? {} : readTensors(args.text.inputs);
-  const compiled = compileModel(model, device === "gpujs" ? "gpujs" : "wgsl", { ...planOptions(args), sourceOf: loaded.sourceOf });
+  const compiled = compileModel(model, targetOf[device], { ...planOptions(args, model.name), sourceOf: loaded.sourceOf });
   const parameters = parametersOf(args, compiled.artifact, inputs);
   const outcome = device === "reference" ? runReference(compiled.fn, compiled.artifact, args.bind, inputs, parameters) : await runOn(compiled.artifact, device, args, inputs, parameters);
   if (args.json) return JSON.stringify({ outputs: Object.fromEntries(Object.entries(outcome.outputs).map(([name, tensor]) => [name, tensorToJson(tensor)])), dispatches: outcome.dispatches, milliseconds: outcome.milliseconds });
@@ -50,7 +51,7 @@ function bindingsOf(artifact: Artifact, bind: Readonly<Record<string, number>>, 
   return inferBindings(givenValues("input", artifact.inputs, inputs), bind);
 }
 
-async function runOn(artifact: Artifact, name: "webgpu" | "gpujs", args: Arguments, inputs: Readonly<Record<string, Tensor>>, parameters: Readonly<Record<string, Tensor>>): Promise<RunOutcome> {
+async function runOn(artifact: Artifact, name: "webgpu" | "gpujs" | "wasm", args: Arguments, inputs: Readonly<Record<string, Tensor>>, parameters: Readonly<Record<string, Tensor>>): Promise<RunOutcome> {
   const device = await openDevice(name, args);
   try {
     const program = await load(artifact, device);

@@ -142,6 +142,12 @@ export const catalog = {
   constraintFails: error("E0312", "constraint fails", (constraint, name, extents) => `'${name}' asks for ${constraint}, but ${extents}`,
     "A 'where' clause states what must hold of the extents; it is checked wherever the function is applied.",
     "fn halves[N](x: f32[N]) -> f32[N] where N % 2 == 0 = x\nmodel M(x: f32[3]) -> f32[3] {\n  return halves(x)\n}"),
+  scanBody: error("E0313", "scan", (what) => `${what}`,
+    "A scan names the elements of its sequences, and carries with a type and an initial value. Its body gives each carry its next value and emits what is wanted of every step.",
+    "fn f(xs: f32[T, N]) -> f32[T, N] {\n  return scan x in xs with (h: f32[N] = 0) {\n    emit h + x\n  }\n}"),
+  scanLength: error("E0314", "open length of a scan", (length) => `a scan of ${length} steps: the number of steps is not known`,
+    "The kernels of a scan are made for a number of steps that is known when the model is compiled.",
+    "model M[T](xs: f32[T, 2]) -> f32[T, 2] {\n  return scan x in xs with (h: f32[2] = 0) {\n    next h = h + x\n    emit h\n  }\n}"),
 
   // Structure
   missingReturn: error("E0401", "no return", (name) => `'${name}' returns nothing`,

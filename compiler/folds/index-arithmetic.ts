@@ -64,19 +64,38 @@ function neverNegative(extent: Extent): boolean {
   return floor >= 0;
 }
 
-/** Proves 0 <= form < bound from the bounds of the ranges in it. */
-function within(form: Linear, bound: Extent): boolean {
-  if (!neverNegative(form.offset)) return false;
-  let largest = form.offset;
-  for (const term of form.terms) {
-    if (term.atom.kind !== "index" || !neverNegative(term.weight)) return false;
-    largest = addExtents(largest, multiplyExtents(term.weight, subtractExtents(term.atom.range.extent, one)));
-  }
-  return neverNegative(subtractExtents(subtractExtents(bound, one), largest));
+/** The largest value of a range, or of a quotient or remainder of one; undefined for anything that may be negative. */
+function largestOf(atom: Expr): Extent | undefined {
+  if (atom.kind === "index") return subtractExtents(atom.range.extent, one);
+  if (atom.kind !== "apply" || (atom.op !== "div" && atom.op !== "rem")) return undefined;
+  const [of, by] = atom.args as readonly [Expr, Expr];
+  const whole = largestOf(of);
+  if (!whole || by.kind !== "const" || by.value <= 0) return undefined;
+  const known = extentValue(whole);
+  if (atom.op === "rem") return constantExtent(known === undefined ? by.value - 1 : Math.min(known, by.value - 1));
+  return known === undefined ? whole : constantExtent(Math.floor(known / by.value));
 }
 
-/** Splits form = quotient * divisor + remainder with 0 <= remainder < divisor, when that can be proved. */
-function splitBy(form: Linear, divisor: Extent): { quotient: Linear; remainder: Linear } | undefined {
+/** The largest value of a sum of what is never negative; undefined when that cannot be proved of it. */
+function largestSum(form: Linear): Extent | undefined {
+  if (!neverNegative(form.offset)) return undefined;
+  let largest = form.offset;
+  for (const term of form.terms) {
+    const most = largestOf(term.atom);
+    if (!most || !neverNegative(term.weight)) return undefined;
+    largest = addExtents(largest, multiplyExtents(term.weight, most));
+  }
+  return largest;
+}
+
+/** Proves 0 <= form < bound from the bounds of the ranges in it. */
+function within(form: Linear, bound: Extent): boolean {
+  const largest = largestSum(form);
+  return largest !== undefined && neverNegative(subtractExtents(subtractExtents(bound, one), largest));
+}
+
+/** Splits form = quotient * divisor + remainder with 0 <= remainder, when that can be proved. `isExact`: remainder < divisor, too. */
+function splitBy(form: Linear, divisor: Extent): { quotient: Linear; remainder: Linear; isExact: boolean } | undefined {
   let quotient: Linear = { offset: zero, terms: [] };
   let remainder: Linear = { offset: zero, terms: [] };
   for (const term of form.terms) {
@@ -87,7 +106,8 @@ function splitBy(form: Linear, divisor: Extent): { quotient: Linear; remainder: 
   const ratio = divideExtents(form.offset, divisor);
   if (sameExtent(multiplyExtents(ratio, divisor), form.offset)) quotient = sum(quotient, { offset: ratio, terms: [] });
   else remainder = sum(remainder, { offset: form.offset, terms: [] });
-  return within(remainder, divisor) ? { quotient, remainder } : undefined;
+  if (within(remainder, divisor)) return { quotient, remainder, isExact: true };
+  return quotient.terms.length > 0 && largestSum(remainder) && largestSum(quotient) ? { quotient, remainder, isExact: false } : undefined;
 }
 
 export const addIndex = (e: Expressions, a: Expr, b: Expr): Expr => build(e, sum(linear(a), linear(b)));
@@ -98,14 +118,17 @@ export const scaleIndex = (e: Expressions, a: Expr, by: Extent): Expr => build(e
 export function divideIndex(e: Expressions, a: Expr, by: Extent): Expr {
   if (extentValue(by) === 1) return a;
   const parts = splitBy(linear(a), by);
-  return parts ? build(e, parts.quotient) : e.apply("div", a, e.extent(by, "i32"));
+  if (!parts) return e.apply("div", a, e.extent(by, "i32"));
+  if (parts.isExact) return build(e, parts.quotient);
+  return addIndex(e, build(e, parts.quotient), e.apply("div", build(e, parts.remainder), e.extent(by, "i32")));
 }
 
 /** a mod by for a >= 0 */
 export function remainderIndex(e: Expressions, a: Expr, by: Extent): Expr {
   if (extentValue(by) === 1) return e.constant(0, "i32");
   const parts = splitBy(linear(a), by);
-  return parts ? build(e, parts.remainder) : e.apply("rem", a, e.extent(by, "i32"));
+  if (!parts) return e.apply("rem", a, e.extent(by, "i32"));
+  return parts.isExact ? build(e, parts.remainder) : e.apply("rem", build(e, parts.remainder), e.extent(by, "i32"));
 }
 
 /** Row-major offset of `indices` in a box of `shape`. unit: elements */

@@ -1,11 +1,20 @@
 /** Substitution of definitions into each other: rules R1 and R2. A map disappears into whatever loads it. */
 import { InternalError } from "../errors.ts";
-import { type Expr, type Expressions, loadsOf, type Range, rewrite } from "./expression.ts";
+import { type Expr, type Expressions, type Load, loadsOf, type Range, rewrite } from "./expression.ts";
 import type { Definition, Program } from "./node.ts";
 
-/** `expr` with each range replaced by an expression; ranges without an entry stay. */
+/** `expr` with each range replaced by an expression; ranges without an entry stay. cost: one look-up the second time, unless `memo` is given, which is for `by` alone */
 export function substitute(e: Expressions, expr: Expr, by: ReadonlyMap<Range, Expr>, memo?: Map<Expr, Expr>): Expr {
-  return rewrite(e, expr, (node) => (node.kind === "index" ? by.get(node.range) : undefined), memo);
+  const concerns = (node: Expr): boolean => {
+    for (const range of node.ranges) if (by.has(range)) return true;
+    return false;
+  };
+  if (!concerns(expr)) return expr;
+  const replace = (node: Expr): Expr | undefined => (node.kind === "index" ? by.get(node.range) : undefined);
+  if (memo) return rewrite(e, expr, replace, memo, concerns);
+  let key = `${expr.id}`;
+  for (const [range, value] of by) key += `,${range.id}:${value.id}`;
+  return e.remembered(key, () => rewrite(e, expr, replace, new Map(), concerns));
 }
 
 export function bindBox(definition: Definition, indices: readonly Expr[]): Map<Range, Expr> {
@@ -15,11 +24,15 @@ export function bindBox(definition: Definition, indices: readonly Expr[]): Map<R
 
 /** Replaces every load of a map that `inlined` names by its body, repeatedly. */
 export function inlineMaps(e: Expressions, expr: Expr, mapOf: (name: string) => Definition | undefined, memo = new Map<Expr, Expr>()): Expr {
+  const isMap = (load: Load): boolean => {
+    const map = mapOf(load.source);
+    return map !== undefined && !map.fold;
+  };
   return rewrite(e, expr, (node) => {
     if (node.kind !== "load") return undefined;
     const map = mapOf(node.source);
     return map && !map.fold ? inlineMaps(e, substitute(e, map.body, bindBox(map, node.indices)), mapOf, memo) : undefined;
-  }, memo);
+  }, memo, (node) => node.loads.some(isMap));
 }
 
 /** R1, R2: the program without the maps that `keep` does not name. class: exact. */

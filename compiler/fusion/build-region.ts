@@ -4,6 +4,7 @@ import { bindBox, inlineMaps, substitute } from "../folds/inline.ts";
 import type { Definition, Program } from "../folds/node.ts";
 import { classifyRegion, classifyThread } from "./classify-region.ts";
 import { classifyStream } from "./classify-stream.ts";
+import { splitAxes } from "./split-axes.ts";
 import { type Illegal, isIllegal, type Member, type Region, type RegionOutput, type Templates } from "./region.ts";
 
 /** The region of the definitions `roots` (one, or several over boxes of equal extents), with `stored` in memory. */
@@ -42,8 +43,9 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
     const first = roots[0] as Definition;
     const at = root.box.map((range, axis) => e.index(root === first ? range : (first.box[axis] ?? range)));
     const body = root.fold ? e.load(root.name, at, root.dtype) : substitute(e, inlined(root.body), bindBox(root, at));
-    gather([body]);
-    outputs.push({ definition: root, body, box: first.box });
+    const boxed = roots.length === 1 && !root.fold ? splitAxes(e, { box: first.box, body }, (name) => inside(name) !== undefined) : { box: first.box, body };
+    gather([boxed.body]);
+    outputs.push({ definition: root, ...boxed });
   }
   if (illegal) return { illegal };
   const order = program.definitions.flatMap((definition) => members.get(definition.name) ?? []);

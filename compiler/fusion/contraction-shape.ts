@@ -8,7 +8,7 @@ import type { Definition } from "../folds/node.ts";
 import { extentValue } from "../ir/extent.ts";
 
 export interface ContractionShape {
-  /** Left operand over batch, rows and k; right operand over batch, columns and k. */
+  /** Left operand over rows, k and some of batch; right operand over batch, columns and k. */
   readonly left: Expr;
   readonly right: Expr;
   readonly batch: readonly Range[];
@@ -37,17 +37,21 @@ export function contractionShape(e: Expressions, definition: Definition): Contra
   if (groups.length !== 2) return undefined;
   const [first, second] = groups as [number[], number[]];
   const rangesIn = (group: readonly number[]): Range[] => box.filter((range) => !batch.includes(range) && group.some((i) => uses[i]?.has(range)));
-  const [firstRanges, secondRanges] = [rangesIn(first), rangesIn(second)];
-  const firstIsLeft = box.indexOf(firstRanges[0] as Range) < box.indexOf(secondRanges[0] as Range);
-  const [left, right] = firstIsLeft ? [first, second] : [second, first];
+  // The right operand has the last axis, so that a row of columns is stored side by side.
+  const secondIsRight = box.indexOf(rangesIn(first).at(-1) as Range) < box.indexOf(rangesIn(second).at(-1) as Range);
+  const [left, right] = secondIsRight ? [first, second] : [second, first];
   // Factors over k alone (a gain, say) go with the right operand, which is the parameter side of most products.
   const rest = factors.map((_, i) => i).filter((i) => !left.includes(i) && !right.includes(i));
-  const columns = rangesIn(right);
+  // Ranges of the right operand that lie outside of all rows (the images of a batch) repeat the product.
+  const outermost = Math.min(...rangesIn(left).map((range) => box.indexOf(range)));
+  const repeated = rangesIn(right).filter((range) => box.indexOf(range) < outermost);
+  const columns = rangesIn(right).filter((range) => !repeated.includes(range));
+  const outside = box.filter((range) => batch.includes(range) || repeated.includes(range));
   return {
     left: product(e, left.map((i) => factors[i] as Expr)),
     right: product(e, [...right, ...rest].map((i) => factors[i] as Expr)),
     // A range that no factor has repeats the product: its rows are further rows.
-    batch, rows: box.filter((range) => !batch.includes(range) && !columns.includes(range)), columns, inner: fold.ranges,
+    batch: outside, rows: box.filter((range) => !outside.includes(range) && !columns.includes(range)), columns, inner: fold.ranges,
   };
 }
 

@@ -59,6 +59,14 @@ export class RegionPrices {
   }
 }
 
+/** What a region depends on, question by question: is this value in memory? At the end its price. */
+interface Question {
+  ask?: string;
+  yes?: Question;
+  no?: Question;
+  priced?: Priced | Illegal;
+}
+
 export interface Legal {
   /** In the order of the program. */
   readonly regions: readonly PlacedRegion[];
@@ -84,6 +92,7 @@ export class PlacementEvaluator {
   readonly #groupOf = new Map<string, readonly string[]>();
   readonly #always: Set<string>;
   readonly #partials = new Map<string, Definition[]>();
+  readonly #questions = new Map<string, Question>();
 
   constructor(program: Program, options: EvaluateOptions, prices: RegionPrices) {
     this.#program = program;
@@ -113,6 +122,12 @@ export class PlacementEvaluator {
 
   /** `chosen`: names out of `decisions`; what must be in memory is added. */
   evaluate(chosen: ReadonlySet<string>): Evaluation {
+    const found = this.weigh(chosen);
+    return "illegal" in found ? found : { ...found, regions: this.inOrder(found.regions) };
+  }
+
+  /** `evaluate` with the regions in no order. */
+  weigh(chosen: ReadonlySet<string>): Evaluation {
     const stored = new Set([...chosen, ...this.#always]);
     const needed = [...this.outputs];
     const used = new Set<string>();
@@ -134,7 +149,7 @@ export class PlacementEvaluator {
       for (const root of roots) used.add(root);
       for (const read of priced.reads) if (!used.has(read)) needed.push(read);
     }
-    return { regions: this.inOrder(kernels), stored: used, microseconds };
+    return { regions: kernels, stored: used, microseconds };
   }
 
   /** What is read is made before; else in the order of the program. A kernel of several roots ends late but may be needed early. */
@@ -183,35 +198,50 @@ export class PlacementEvaluator {
   }
 
   #price(roots: readonly string[], stored: ReadonlySet<string>): Priced | Illegal {
-    const key = this.#key(roots, stored);
-    const known = this.#prices.known.get(key);
-    if (known) return known;
+    const name = roots.length === 1 ? (roots[0] as string) : roots.join();
+    let at = this.#questions.get(name);
+    while (at?.ask !== undefined) at = stored.has(at.ask) ? at.yes : at.no;
+    if (at?.priced) return at.priced;
+    const { key, asked } = this.#dependencies(roots, stored);
+    const priced = this.#prices.known.get(key) ?? this.#build(roots, stored);
+    this.#prices.known.set(key, priced);
+    let question: Question = this.#questions.get(name) ?? {};
+    this.#questions.set(name, question);
+    for (const ask of asked) {
+      question.ask = ask;
+      question = stored.has(ask) ? (question.yes ??= {}) : (question.no ??= {});
+    }
+    question.priced = priced;
+    return priced;
+  }
+
+  #build(roots: readonly string[], stored: ReadonlySet<string>): Priced | Illegal {
     const { e, context, templates, lanes } = this.#options;
     const partials = this.#partials.get(roots[0] as string) ?? [];
     const own = roots.map((root) => this.#byName.get(root) as Definition).filter((root) => !root.partial);
     const plain = partials.length > 0 && !stored.has(roots[0] as string) ? { illegal: `${roots[0]} is not in memory` } : buildRegion(e, this.#program, this.#byName, stored, own, templates, this.#options.rescales);
     const region = partials.length > 0 && !isIllegal(plain) ? withPartials(e, plain, partials) : plain;
     const cost = isIllegal(region) ? region : costOf(region, context, lanes);
-    const priced = isIllegal(region) || "illegal" in cost ? (cost as Illegal) : { region, cost, reads: [...tensorsRead(region)].filter((read) => !roots.includes(read)) };
-    this.#prices.known.set(key, priced);
-    return priced;
+    return isIllegal(region) || "illegal" in cost ? (cost as Illegal) : { region, cost, reads: [...tensorsRead(region)].filter((read) => !roots.includes(read)) };
   }
 
-  /** All that a region depends on: its roots, what is computed inside it, and what it finds in memory. */
-  #key(roots: readonly string[], stored: ReadonlySet<string>): string {
+  /** All that a region depends on: its roots, what is computed inside it, and what it finds in memory; and the values that decided it. */
+  #dependencies(roots: readonly string[], stored: ReadonlySet<string>): { readonly key: string; readonly asked: readonly string[] } {
+    const asked = [roots[0] as string];
     const inside: number[] = [];
     const outside: number[] = [];
     const seen = new Set<string>();
     const queue = [...roots];
-    while (queue.length > 0) {
-      const name = queue.shift() as string;
+    for (let next = 0; next < queue.length; next++) {
+      const name = queue[next] as string;
       const definition = this.#byName.get(name);
       if (!definition || seen.has(name)) continue;
       seen.add(name);
       const isRoot = roots.includes(name);
+      if (!isRoot) asked.push(name);
       (isRoot || !stored.has(name) ? inside : outside).push(this.#prices.id(definition));
       if (isRoot || !stored.has(name)) queue.push(...this.#prices.sourcesOf(definition));
     }
-    return `${roots.length}${stored.has(roots[0] as string) ? "+" : "-"}${inside.join(",")}|${outside.join(",")}`;
+    return { key: `${roots.length}${stored.has(roots[0] as string) ? "+" : "-"}${inside.join(",")}|${outside.join(",")}`, asked };
   }
 }

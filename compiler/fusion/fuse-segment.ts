@@ -9,15 +9,19 @@ import type { CostContext } from "./cost.ts";
 import type { RegionPrices } from "./evaluate-placement.ts";
 import { outlineWide } from "./outline.ts";
 import { place, type Placement, type PlaceOptions } from "./place.ts";
-import type { ContractionRegion, Templates } from "./region.ts";
+import { type ContractionRegion, productsOf, type Templates } from "./region.ts";
 import { defer } from "./rules/defer.ts";
+import { hoist } from "./rules/hoist.ts";
 import { join, sharedLeft } from "./rules/join.ts";
 import { recentre, type Rewritten } from "./rules/projection.ts";
 import { admitted, type Application, type Contract } from "./rules/rule.ts";
 import { split } from "./rules/split.ts";
+import { splitInner } from "./rules/split-inner.ts";
 
 export interface FuseOptions {
   readonly contract: Contract;
+  /** `none`: each op is a kernel of its own. */
+  readonly fusion?: "all" | "none";
   readonly templates: Templates;
   readonly context: (program: Program) => CostContext;
   readonly lanes: (program: Program) => (region: ContractionRegion) => number;
@@ -38,13 +42,18 @@ export interface Fused {
 /** A rewritten program is searched exactly up to fewer decisions: it starts from the best placement so far. */
 const exactBeside = 5;
 
+/** A product that leaves the device idle may be cut along its contracted axis, in so many parts. */
+const fewestParts = 4;
+const mostParts = 64;
+
 /** Columns in a tile that emits partial statistics. */
 const partialWidth = 64;
 
 export function fuseSegment(e: Expressions, inlined: Program, exports: ReadonlySet<string>, options: FuseOptions, prices: RegionPrices): Fused {
   const { contract, templates } = options;
-  const applications: Application[] = [];
-  let program = inlined;
+  const hoisted = hoist(e, inlined, admitted[contract].has("reassociated"));
+  const applications: Application[] = [...hoisted.applications];
+  let program = hoisted.program;
   if (admitted[contract].has("real-equal")) {
     const centred = recentre(e, program);
     program = centred.program;
@@ -71,9 +80,17 @@ export function fuseSegment(e: Expressions, inlined: Program, exports: ReadonlyS
     for (const group of sharedLeft(e, program)) attempt(join(e, best.program, names(group)), `${names(group).join(", ")} joined: one product over their columns`);
     for (const group of sharedLeft(e, best.program)) attempt(deferAll(e, best.program, names(group)), `${names(group).join(", ")} deferred: row statistics ride in the main loop`);
     for (const { name } of sharedLeft(e, best.program).flat()) attempt(split(e, best.program, name, partialWidth), `${name} emits partial statistics of its tiles`);
+    for (const { name, parts } of idleProducts(best)) attempt(splitInner(e, best.program, name, parts), `${name} summed in ${parts} parts`);
   }
   return { placement: best, applications, alternatives };
 }
+
+/** Products in kernels that leave most of the device idle, and the parts that would fill it. */
+const idleProducts = (placement: Placement): { readonly name: string; readonly parts: number }[] =>
+  placement.regions.flatMap(({ region, cost, phase }) => {
+    const parts = Math.min(mostParts, 2 ** Math.floor(Math.log2(1 / cost.occupancy)));
+    return phase === "run" && region.template === "contraction" && parts >= fewestParts ? productsOf(region).map(({ definition }) => ({ name: definition.name, parts })) : [];
+  });
 
 const names = (definitions: readonly { readonly name: string }[]): string[] => definitions.map(({ name }) => name);
 

@@ -11,8 +11,10 @@ import { type Alternative, type Fused, fuseSegment, type FuseOptions } from "./f
 import type { Placement } from "./place.ts";
 import { renaming } from "./rename.ts";
 import { type Segment, segmentsOf } from "./segments.ts";
+import { placeUnfused } from "./unfused.ts";
 
 export function fuse(e: Expressions, lowered: Program, options: FuseOptions): Fused {
+  if (options.fusion === "none") return placeUnfused(e, lowered, options);
   const keep = candidateMaps(e, lowered);
   const inlined = inlineProgram(e, lowered, (definition) => keep.has(definition.name));
   const prices = new RegionPrices();

@@ -41,7 +41,8 @@ function outlineOne(e: Expressions, definition: Definition, most: number, number
     // The part that takes most tensors along, else most places of them (two branches may read the same ones); of equals the
     // one over the smallest box.
     const rank = [sourcesOf(whole).size, loadsOf(whole).length, box.length];
-    if (loadsOf(whole).length < loads && (!best || isBefore(rank, best.rank))) best = { expr, whole, box, rank };
+    // As many loads as before are progress too: what is left has fewer operations.
+    if (loadsOf(whole).length <= loads && (!best || isBefore(rank, best.rank))) best = { expr, whole, box, rank };
   }
   if (!best) return undefined;
   const fresh = best.box.map((range) => e.range(range.name, range.extent));

@@ -28,7 +28,7 @@ export interface PlaceOptions extends EvaluateOptions {
 
 const exactSearchLimit = 11;
 
-/** cost: up to 2^11 evaluations; beyond, about 14 for each decision and round, with a few rounds. */
+/** cost: up to 2^11 evaluations; beyond, about 14 for each decision and round, with a few rounds from each end. */
 export function place(program: Program, options: PlaceOptions): Placement | Illegal {
   const evaluator = new PlacementEvaluator(program, options, options.prices ?? new RegionPrices());
   const { decisions } = evaluator;
@@ -37,10 +37,15 @@ export function place(program: Program, options: PlaceOptions): Placement | Ille
   let best: Candidate = { chosen: everything, found: evaluator.evaluate(everything) };
   const { start: given, exactUpTo = exactSearchLimit } = options;
   if (given !== undefined) best = cheaper({ chosen: start, found: evaluator.evaluate(start) }, best);
-  best = decisions.length <= exactUpTo ? exhaust(evaluator, best) : descend(evaluator, best);
+  if (decisions.length <= exactUpTo) best = exhaust(evaluator, best);
+  else {
+    best = descend(evaluator, best);
+    // A valley that is left only by unstoring many values at once is entered from the other side.
+    if (given === undefined) best = cheaper(descend(evaluator, { chosen: new Set(), found: evaluator.weigh(new Set()) }), best);
+  }
   const { chosen } = best;
   if ("illegal" in best.found) return best.found;
-  const found = mergeKernels(evaluator, best.found);
+  const found = mergeKernels(evaluator, { ...best.found, regions: evaluator.inOrder(best.found.regions) });
   return { program, regions: found.regions, stored: found.stored, microseconds: found.microseconds, reasons: reasonsOf(evaluator, options.exports ?? new Set(), chosen, found) };
 }
 
@@ -58,7 +63,7 @@ function exhaust(evaluator: PlacementEvaluator, from: Candidate): Candidate {
   let best = from;
   for (let mask = 0; mask < 1 << decisions.length; mask++) {
     const chosen = new Set(decisions.filter((_, i) => (mask >> i) & 1).flat());
-    best = cheaper({ chosen, found: evaluator.evaluate(chosen) }, best);
+    best = cheaper({ chosen, found: evaluator.weigh(chosen) }, best);
   }
   return best;
 }
@@ -67,7 +72,7 @@ function exhaust(evaluator: PlacementEvaluator, from: Candidate): Candidate {
 function descend(evaluator: PlacementEvaluator, from: Candidate): Candidate {
   const tried = (chosen: ReadonlySet<string>, move: readonly Decision[]): Candidate => {
     const next = moved(chosen, move);
-    return { chosen: next, found: evaluator.evaluate(next) };
+    return { chosen: next, found: evaluator.weigh(next) };
   };
   let best = from;
   for (let improved = true; improved; ) {
@@ -91,14 +96,17 @@ const microseconds = (found: Evaluation): number => ("illegal" in found ? Number
 /** Decisions up to which pairs are moved too. */
 const pairLimit = 120;
 const pairDistance = 6;
+const windowLengths = [2, 3, 4, 5];
 
-/** Flip one decision, or store one and unstore another nearby: moving the end of a kernel along a chain. */
+/** Flip one decision, store one and unstore another nearby (moving the end of a kernel along a chain), or unstore several in a row. */
 function neighbours(decisions: readonly Decision[], stored: ReadonlySet<string>): (readonly Decision[])[] {
   const has = (decision: Decision): boolean => stored.has(decision[0] as string);
   const singles = decisions.map((decision) => [decision]);
   if (decisions.length > pairLimit) return singles;
   const pairs = decisions.flatMap((a, i) => decisions.slice(Math.max(0, i - pairDistance), i + pairDistance + 1).flatMap((b) => (has(a) && !has(b) ? [[a, b]] : [])));
-  return [...singles, ...pairs];
+  // What streams through a kernel is unstored together: a product, the statistics of its rows and the map of it.
+  const windows = decisions.flatMap((_, i) => windowLengths.map((length) => decisions.slice(i, i + length).filter(has))).filter((move) => move.length > 1);
+  return [...singles, ...pairs, ...windows];
 }
 
 function moved(stored: ReadonlySet<string>, move: readonly Decision[]): Set<string> {
@@ -126,7 +134,7 @@ function reasonsOf(evaluator: PlacementEvaluator, exports: ReadonlySet<string>, 
       continue;
     }
     const decision = evaluator.decisions.find((names) => names.includes(name)) ?? [name];
-    const without = evaluator.evaluate(new Set([...chosen].filter((other) => !decision.includes(other))));
+    const without = evaluator.weigh(new Set([...chosen].filter((other) => !decision.includes(other))));
     reasons.set(name, "illegal" in without ? without.illegal : `cost: ${signed(without.microseconds - best.microseconds)} us without it`);
   }
   return reasons;

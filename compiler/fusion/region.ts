@@ -53,6 +53,8 @@ export interface ContractionRegion extends RegionBase {
   readonly shape: ContractionShape;
   /** Further products of the same left operand over the same box: the two of a gated unit. */
   readonly siblings: readonly Product[];
+  /** Stored panels that hold the right operand, product by product; see pack-operands.ts. */
+  readonly panels?: readonly (string | undefined)[];
   /** Row folds needed while multiplying: computed first, by each workgroup for its rows. */
   readonly prologue: readonly Member[];
   /** Row folds over k needed only afterwards: accumulated in the main loop. */

@@ -22,7 +22,7 @@ export interface Segment {
 /** Definitions of a segment from which on a cut is taken that one branching value crosses. */
 const enough = 6;
 /** From which on several may cross it. */
-const many = 24;
+const many = 12;
 const widest = 4;
 /** And from which on a cut is taken that may cost a kernel. */
 const plenty = 48;
@@ -38,7 +38,8 @@ export function segmentsOf(program: Program): Segment[] {
   let live: number[] = [];
   let start = 0;
   running.forEach((_, i) => {
-    live = [...live, i].filter((each) => (lastUse[each] as number) > i && !outputs.has((running[each] as Definition).name));
+    // What crossed the last cut is in memory already.
+    live = [...live, i].filter((each) => each >= start && (lastUse[each] as number) > i && !outputs.has((running[each] as Definition).name));
     const size = i + 1 - start;
     const maps = live.every((each) => !(running[each] as Definition).fold);
     const branching = live.every((each) => (users.get((running[each] as Definition).name) ?? []).length > 1);

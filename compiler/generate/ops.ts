@@ -4,7 +4,7 @@ import { languageFunctions } from "../check/language-functions.ts";
 import { attributeText } from "../ir/graph.ts";
 import type { Attribute } from "../ir/node.ts";
 import { type DType, dtypes } from "../ir/types.ts";
-import { type AttributeSpec, type Family, isViolation, type Op, type Tolerance } from "../ops/define.ts";
+import { type AttributeSpec, type Family, isCallable, isViolation, type Op, type Tolerance } from "../ops/define.ts";
 import { operations } from "../ops/index.ts";
 
 const families: Readonly<Record<Family, { readonly title: string; readonly text: string }>> = {
@@ -12,10 +12,11 @@ const families: Readonly<Record<Family, { readonly title: string; readonly text:
   reduction: { title: "Reductions", text: "Elements along some axes are folded into one, in row-major order in the reference." },
   contraction: { title: "Contractions", text: "Products, summed over a shared axis." },
   movement: { title: "Movement", text: "Elements change places; none is computed." },
+  control: { title: "Scans", text: "A loop with carries: nodes that the statement `scan` makes." },
   leaf: { title: "Leaves", text: "Nodes of the tensor IR that have no operands. The language has no calls for them: they stand for its literals, extents and host tensors." },
 };
 
-const order: readonly Family[] = ["elementwise", "reduction", "contraction", "movement", "leaf"];
+const order: readonly Family[] = ["elementwise", "reduction", "contraction", "movement", "control", "leaf"];
 
 export function opsText(): string {
   const all = [...operations.values()];
@@ -36,12 +37,12 @@ export function opsText(): string {
 
 function opSection(op: Op): string {
   const lines = [`### ${op.name}\n\n${op.summary}\n`];
-  if (op.family !== "leaf") lines.push(`    ${signatureOf(op)}\n`);
+  if (isCallable(op)) lines.push(`    ${signatureOf(op)}\n`);
   const rows: string[] = [];
   for (const operand of op.operands) rows.push(`- \`${operand.name}\`: ${dtypeList(operand.dtypes)}`);
   for (const spec of op.attributes) rows.push(`- \`${spec.name}\`, ${kindText(spec)}: ${spec.doc}${spec.default === undefined ? "" : ` (default \`${defaultText(spec)}\`)`}`);
   for (const { id, text } of op.constraints) rows.push(`- ${id}: ${text}`);
-  if (op.family !== "leaf") rows.push(`- Tolerance: ${toleranceText(op)}`);
+  if (isCallable(op)) rows.push(`- Tolerance: ${toleranceText(op)}`);
   rows.push(`- ONNX: ${op.onnx ? `${op.onnx.op}, opset ${op.onnx.since}` : "none"}`);
   if (op.source !== "") rows.push(`- Note: ${op.source}`);
   const example = exampleOf(op);

@@ -26,6 +26,11 @@ export type Bindings = Readonly<Record<string, number>>;
 const termKey = (atoms: readonly Atom[]): string => atoms.map((atom) => atom.key).join("*");
 
 function fromTerms(terms: readonly Term[]): Extent {
+  // Most extents are numbers, and most of the others one product: neither needs sorting out.
+  const [only] = terms;
+  if (!only) return zero;
+  if (terms.length === 1 && only.atoms.length === 0) return constantExtent(only.coefficient);
+  if (terms.length === 1 && only.atoms.length === 1 && only.coefficient === 1) return { key: only.atoms[0]?.key ?? "", terms };
   const byKey = new Map<string, Term>();
   for (const term of terms) {
     const atoms = [...term.atoms].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
@@ -45,23 +50,31 @@ function fromTerms(terms: readonly Term[]): Extent {
   return { key: key === "" ? "0" : key, terms: kept.map(([, term]) => term) };
 }
 
-export const constantExtent = (value: number): Extent => fromTerms([{ coefficient: value, atoms: [] }]);
+const zero: Extent = { key: "0", terms: [] };
+
+export const constantExtent = (value: number): Extent => (value === 0 ? zero : { key: String(value), terms: [{ coefficient: value, atoms: [] }] });
 
 export const symbolExtent = (name: string): Extent => fromTerms([{ coefficient: 1, atoms: [{ key: name }] }]);
 
-export const addExtents = (a: Extent, b: Extent): Extent => fromTerms([...a.terms, ...b.terms]);
+export function addExtents(a: Extent, b: Extent): Extent {
+  if (b.terms.length === 0) return a;
+  if (a.terms.length === 0) return b;
+  const [x, y] = [extentValue(a), extentValue(b)];
+  return x !== undefined && y !== undefined ? constantExtent(x + y) : fromTerms([...a.terms, ...b.terms]);
+}
 
 export const negateExtent = (a: Extent): Extent =>
   fromTerms(a.terms.map((term) => ({ ...term, coefficient: -term.coefficient })));
 
 export const subtractExtents = (a: Extent, b: Extent): Extent => addExtents(a, negateExtent(b));
 
-export const multiplyExtents = (a: Extent, b: Extent): Extent =>
-  fromTerms(
-    a.terms.flatMap((x) =>
-      b.terms.map((y) => ({ coefficient: x.coefficient * y.coefficient, atoms: [...x.atoms, ...y.atoms] })),
-    ),
-  );
+export function multiplyExtents(a: Extent, b: Extent): Extent {
+  const [x, y] = [extentValue(a), extentValue(b)];
+  if (x === 1) return b;
+  if (y === 1) return a;
+  if (x !== undefined && y !== undefined) return constantExtent(x * y);
+  return fromTerms(a.terms.flatMap((left) => b.terms.map((right) => ({ coefficient: left.coefficient * right.coefficient, atoms: [...left.atoms, ...right.atoms] }))));
+}
 
 export const productOfExtents = (extents: readonly Extent[]): Extent =>
   extents.reduce(multiplyExtents, constantExtent(1));
@@ -116,6 +129,7 @@ export function extentNames(extent: Extent): string[] {
 
 /** Replaces names by extents; names without an entry stay. */
 export function substituteExtent(extent: Extent, by: ReadonlyMap<string, Extent>): Extent {
+  if (extentValue(extent) !== undefined) return extent;
   let sum = constantExtent(0);
   for (const term of extent.terms) {
     let product = constantExtent(term.coefficient);
@@ -132,6 +146,7 @@ export function substituteExtent(extent: Extent, by: ReadonlyMap<string, Extent>
 }
 
 export function bindExtent(extent: Extent, bindings: Bindings): Extent {
+  if (extentValue(extent) !== undefined) return extent;
   return substituteExtent(extent, new Map(Object.entries(bindings).map(([name, value]) => [name, constantExtent(value)])));
 }
 

@@ -1,9 +1,10 @@
 /**
- * Legality of tensor IR: constraints T1 to T9 of spec/tensor-ir.md. Run after every pass. Knows no op: the shape rules
+ * Legality of tensor IR: constraints T1 to T10 of spec/tensor-ir.md. Run after every pass. Knows no op: the shape rules
  * come in as a function, since `ir` imports nothing.
  */
 import { extentNames, extentValue } from "./extent.ts";
 import { type Attributes, isLeaf, type TensorFunction, type TensorModule, type TensorNode } from "./node.ts";
+import { openScans } from "./scans.ts";
 import { functionNodes } from "./traverse.ts";
 import { printType, sameType, type TensorType } from "./types.ts";
 
@@ -11,7 +12,7 @@ import { printType, sameType, type TensorType } from "./types.ts";
 export type Infer = (op: string, types: readonly TensorType[], attributes: Attributes) => TensorType | { readonly message: string } | undefined;
 
 export interface Illegality {
-  /** T1 to T9. */
+  /** T1 to T10. */
   readonly label: string;
   readonly function: string;
   readonly message: string;
@@ -60,6 +61,9 @@ export function verifyFunction(fn: TensorFunction, infer: Infer): Illegality[] {
   for (const name of duplicates(fn.extents)) report("T5", `two extents are named '${name}'`);
   // T8
   if (fn.outputs.length === 0) report("T8", "there is no output");
+  // T10
+  const open = openScans(functionNodes(fn));
+  for (const output of fn.outputs) if ((open.get(output.node)?.size ?? 0) > 0) report("T10", `output '${output.name}' is in the body of a scan`);
   // T9
   for (const { path, initialiser } of fn.parameters) {
     const needs = initialiser.name === "constant" || initialiser.name === "normal" || initialiser.name === "uniform";

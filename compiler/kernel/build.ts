@@ -73,8 +73,29 @@ const foldable: ReadonlySet<Instruction> = new Set<Instruction>([
   "eq", "ne", "lt", "le", "gt", "ge", "is_nan", "is_inf", "and", "or", "not", "bit_and", "bit_or", "bit_xor", "shift_left", "shift_right", "select",
 ]);
 
+/** The value of each lane of a constant. */
+export const constantLanes = (e: Expression): readonly number[] | undefined => {
+  if (e.kind !== "vector") {
+    const value = constantValue(e);
+    return value === undefined ? undefined : Array.from({ length: e.type.lanes }, () => value);
+  }
+  const values = e.args.map(constantValue);
+  return values.every((value) => value !== undefined) ? (values as number[]) : undefined;
+};
+
+/** A vector of integers or truth values from vectors of constants: one software adapter gets some of them wrong. */
+function foldLanes(op: Instruction, args: readonly Expression[]): Expression | undefined {
+  const lanes = args.map(constantLanes);
+  const type = args.at(-1)?.type;
+  if (!type || type.scalar === "f32" || type.scalar === "f16" || !lanes.every((each) => each !== undefined && each.length === type.lanes)) return undefined;
+  const parts = Array.from({ length: type.lanes }, (_, i) => foldConstants(op, args.map((arg, a) => constant(arg.type.scalar, (lanes[a] as readonly number[])[i] ?? 0))));
+  const [first, ...rest] = parts;
+  return first && rest.every((part) => part !== undefined) ? vector(first, ...(rest as Expression[])) : undefined;
+}
+
 /** The value of an instruction on constants; undefined where it cannot be folded (an integer division by zero). */
 export function foldConstants(op: Instruction, args: readonly Expression[]): Expression | undefined {
+  if (args.some((arg) => arg.kind === "vector")) return foldLanes(op, args);
   const values: number[] = [];
   for (const arg of args) {
     const value = constantValue(arg);
@@ -170,11 +191,14 @@ export function apply(op: Instruction, args: readonly Expression[], facts: Facts
   if (op === "select" && b && c) {
     const condition = constantValue(a);
     if (condition !== undefined && a.type.lanes <= b.type.lanes) return condition !== 0 ? b : c;
+    const chosen = a.kind === "vector" ? constantLanes(a) : undefined;
+    if (chosen && chosen.length === b.type.lanes) return vector(...(chosen.map((value, i) => lane(value !== 0 ? b : c, i)) as [Expression, ...Expression[]]));
     return sameExpression(b, c) ? b : plain;
   }
   if (op === "neg" && a.kind === "instruction" && a.op === "neg") return a.args[0] ?? plain;
   if (instructions[op].operands === "bools") return simplifyTruth(op, args) ?? plain;
   if (!b || c || !sameValueType(a.type, b.type)) return plain;
+  if ((op === "div" || op === "rem") && (a.type.scalar === "i32" || a.type.scalar === "u32") && constantValue(b) === 1) return op === "div" ? a : splat(constant(a.type.scalar, 0), a.type.lanes);
   if (a.type.scalar === "i32" && a.type.lanes === 1) return simplifyInteger(op, a, b, facts) ?? plain;
   return (a.type.scalar === "f32" || a.type.scalar === "f16" ? simplifyFloat(op, a, b) : undefined) ?? plain;
 }

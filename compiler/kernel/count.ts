@@ -47,6 +47,8 @@ interface State {
   readonly kernel: Kernel;
   readonly bindings: Readonly<Record<string, number>>;
   readonly inexact: Set<string>;
+  /** Values in workgroup 0 of names that depend on the workgroup. */
+  readonly guesses: Known;
   /** Names whose value a branch or a loop bound depends on; other counters need not be followed. */
   readonly steering: ReadonlySet<string>;
 }
@@ -67,7 +69,7 @@ function valueOf(e: Expression, known: Known, state: State, group?: number): num
     case "extent":
       return evaluateExtent(e.extent, state.bindings);
     case "ref":
-      return known.get(e.name);
+      return known.get(e.name) ?? (group === undefined ? undefined : state.guesses.get(e.name));
     case "builtin":
       return e.builtin === "thread" ? known.get("thread") : group;
     case "instruction": {
@@ -117,6 +119,8 @@ function tallyBlock(statements: readonly Statement[], known: Known, state: State
     if (statement.kind === "let") {
       const value = valueOf(statement.value, known, state);
       if (value !== undefined) known.set(statement.name, value);
+      const guess = valueOf(statement.value, known, state, 0);
+      if (guess !== undefined) state.guesses.set(statement.name, guess);
     }
     if (statement.kind === "store") tally.stores.set(statement.buffer, (tally.stores.get(statement.buffer) ?? 0) + statement.value.type.lanes);
     if (statement.kind === "barrier") tally.barriers++;
@@ -149,7 +153,7 @@ function steeringNames(kernel: Kernel): Set<string> {
 
 /** Counts all workgroups of one dispatch. cost: the text, times the invocations and turns that steer a branch or bound. */
 export function countKernel(kernel: Kernel, bindings: Readonly<Record<string, number>>): KernelCount {
-  const state: State = { kernel, bindings, inexact: new Set(), steering: steeringNames(kernel) };
+  const state: State = { kernel, bindings, inexact: new Set(), guesses: new Map(), steering: steeringNames(kernel) };
   const [x = 1, y = 1, z = 1] = kernel.grid.map((axis) => evaluateExtent(axis, bindings));
   const workgroups = x * y * z;
   const total = newTally();

@@ -5,76 +5,17 @@
  */
 import type { DType } from "../ir/types.ts";
 import { legalizeLoad, legalizeStore } from "./legalize-access.ts";
-import { add, apply, bitcast, constant, convert, float, foldConstants, instruction, ref, select } from "./build.ts";
-import { type Expression, type Instruction, type Kernel, scalarType, type Statement } from "./node.ts";
+import { type Context, isFloating, type LegalizeTarget, rewrites } from "./legalize-rewrites.ts";
+import { apply, bitcast, constant, convert, float, foldConstants, instruction, ref, select } from "./build.ts";
+import { type Expression, type Kernel, scalarType, type Statement } from "./node.ts";
 import { freshName } from "./names.ts";
-import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, isInfiniteByBits, isInfiniteByOrder, isNaNByBits, isNaNByOrder, logarithmByBits, logarithmByOrder, maskByRemainder, power, roundTies, same, shiftByProduct, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, truncation } from "./prelude.ts";
-import { type Facts, type Range, rangeOf } from "./ranges.ts";
+import { same, truncation } from "./prelude.ts";
+import { type Range, rangeOf } from "./ranges.ts";
 import { splitWords } from "./split-words.ts";
 import { childrenOf, declaredNames } from "./traverse.ts";
 
-export type LegalizeTarget = "wgsl" | "gpujs";
-
-interface Context extends Site {
-  readonly target: LegalizeTarget;
-  readonly kernel: Kernel;
-  readonly facts: Facts;
-}
-
-/** The sound form of one instruction; undefined: the target's own does. Operands are legal already. */
-type Rewrite = (args: readonly Expression[], context: Context) => Expression | undefined;
-
-const unary = (f: (a: Expression, context: Context) => Expression | undefined): Rewrite => ([a], context) => a && f(a, context);
-const binary = (f: (a: Expression, b: Expression, context: Context) => Expression | undefined): Rewrite => ([a, b], context) => a && b && f(a, b, context);
-
-const isFloating = (e: Expression): boolean => e.type.scalar === "f32" || e.type.scalar === "f16";
-
-const wgslRewrites: ReadonlyMap<Instruction, Rewrite> = new Map<Instruction, Rewrite>([
-  ["max", binary((a, b, at) => (isFloating(a) ? extremumByBits("max", a, b, at) : undefined))],
-  ["min", binary((a, b, at) => (isFloating(a) ? extremumByBits("min", a, b, at) : undefined))],
-  ["exp", unary((a, at) => exponential("exp", a, at))],
-  ["exp2", unary((a, at) => exponential("exp2", a, at))],
-  ["log", unary((a, at) => logarithmByBits("log", a, at))],
-  ["log2", unary((a, at) => logarithmByBits("log2", a, at))],
-  ["pow", binary((a, b, at) => power(a, b, at, sizeOfPower))],
-  ["sign", unary(signOf)],
-  ["is_nan", unary(isNaNByBits)],
-  ["is_inf", unary(isInfiniteByBits)],
-]);
-
-/** Everything is a float in GPU.js. The half keeps an inexact division of multiples from falling below the integer. */
-function integerQuotient(a: Expression, b: Expression, context: Context): Expression {
-  const [x, y] = [convert(a, "f32"), convert(b, "f32")];
-  const natural = rangeOf(a, context.facts).low >= 0 && rangeOf(b, context.facts).low >= 0;
-  if (natural) return convert(instruction("floor", instruction("div", add(x, float(0.5)), y)), "i32");
-  return convert(truncation(instruction("div", x, y), context), "i32");
-}
-
-const gpujsRewrites: ReadonlyMap<Instruction, Rewrite> = new Map<Instruction, Rewrite>([
-  ["shift_left", binary((a, b) => shiftByProduct("shift_left", a, b))],
-  ["shift_right", binary((a, b) => shiftByProduct("shift_right", a, b))],
-  ["bit_and", binary(maskByRemainder)],
-  ["max", binary((a, b, at) => (isFloating(a) ? extremumByOrder("max", a, b, at) : undefined))],
-  ["min", binary((a, b, at) => (isFloating(a) ? extremumByOrder("min", a, b, at) : undefined))],
-  ["div", binary((a, b, at) => (isFloating(a) ? undefined : integerQuotient(a, b, at)))],
-  ["log", unary((a, at) => logarithmByOrder("log", a, at))],
-  ["log2", unary((a, at) => logarithmByOrder("log2", a, at))],
-  ["exp2", unary((a, at) => sizeOfPowerByOrder(same(2, a), at.once(a, "exponent")))],
-  ["pow", binary((a, b, at) => power(a, b, at, sizeOfPowerByOrder))],
-  ["exp", unary(exponentialByOrder)],
-  ["sign", unary(signOf)],
-  ["is_nan", unary(isNaNByOrder)],
-  ["is_inf", unary(isInfiniteByOrder)],
-  ["round", unary(roundTies)],
-  ["trunc", unary(truncation)],
-  ["inverse_sqrt", unary((a) => instruction("div", same(1, a), instruction("sqrt", a)))],
-  ["fma", ([a, b, c]) => a && b && c && instruction("add", instruction("mul", a, b), c)],
-]);
-
-const rewrites: Readonly<Record<LegalizeTarget, ReadonlyMap<Instruction, Rewrite>>> = { wgsl: wgslRewrites, gpujs: gpujsRewrites };
-
 function legalizeConvert(arg: Expression, to: DType, context: Context): Expression {
-  if (context.target === "wgsl") return convert(arg, to);
+  if (context.target !== "gpujs") return convert(arg, to);
   if (arg.type.scalar === "bool") return select(arg, constant(to, 1), constant(to, 0));
   if (to === "bool") return instruction("ne", arg, same(0, arg));
   const toInteger = (to === "i32" || to === "u32") && isFloating(arg);
@@ -85,7 +26,7 @@ function legalizeExpression(e: Expression, context: Context): Expression {
   const again = (inner: Expression): Expression => legalizeExpression(inner, context);
   switch (e.kind) {
     case "const":
-      return Number.isFinite(e.value) ? e : context.special(e.value, e);
+      return Number.isFinite(e.value) || context.target === "wasm" ? e : context.special(e.value, e);
     case "instruction": {
       const folded = foldConstants(e.op, e.args);
       if (folded) return again(folded);
@@ -155,6 +96,7 @@ class Legalizer {
   private special(value: number, like: Expression): Expression {
     const key = Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "negative";
     const lanes = (e: Expression): Expression => (like.type.lanes === 1 ? e : { kind: "splat", type: like.type, arg: e });
+    if (this.target === "wasm") return same(value, like);
     if (this.target === "wgsl") {
       const pattern = { nan: 0x7fc00000, inf: 0x7f800000, negative: 0xff800000 }[key];
       const bits = this.specials.get(key) ?? this.define(this.top, specialNames[key], constant("u32", pattern));
@@ -227,12 +169,12 @@ class Legalizer {
   }
 }
 
-/** The kernel in the target's own instructions. Workgroup kernels go to WGSL, thread kernels to GPU.js. */
+/** The kernel in the target's own instructions. Workgroup kernels go to WGSL and WebAssembly, thread kernels to GPU.js. */
 export function legalize(source: Kernel, target: LegalizeTarget): Kernel {
   const kernel = target === "gpujs" ? splitWords(source) : source;
   const legalizer = new Legalizer(kernel, target);
   const statements = legalizer.block(kernel.body);
   const body = [...legalizer.top, ...statements];
-  if (target === "gpujs") return { ...kernel, body };
+  if (target !== "wgsl") return { ...kernel, body };
   return { ...kernel, body, buffers: kernel.buffers.map(({ columns: _columns, ...buffer }) => buffer) };
 }

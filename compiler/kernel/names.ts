@@ -21,13 +21,21 @@ const reservedWords: ReadonlySet<string> = new Set([
 
 export const isLegalName = (name: string): boolean => /^[A-Za-z][A-Za-z0-9_]*$/.test(name) && !name.includes("__") && !reservedWords.has(name);
 
+/** For each set of names, the number that the last name of a wish got. */
+const countsOf = new WeakMap<Set<string>, Map<string, number>>();
+
 /** A legal name close to `wish` that is not in `taken`, and adds it there. Dots and other signs become underscores. */
 export function freshName(wish: string, taken: Set<string>): string {
   const letters = wish.replace(/[^A-Za-z0-9]+/g, "_").replace(/^_+|_+$/g, "");
   const start = /^[A-Za-z]/.test(letters) ? letters : letters === "" ? "value" : `v${letters}`;
   const base = isLegalName(start) ? start : `${start}_value`;
+  // Names are never given back: what was tried for the last one need not be tried again.
+  const counts = countsOf.get(taken) ?? new Map<string, number>();
+  countsOf.set(taken, counts);
   let candidate = base;
-  for (let i = 2; taken.has(candidate); i++) candidate = `${base}_${i}`;
+  let i = counts.get(base) ?? 2;
+  for (; taken.has(candidate); i++) candidate = `${base}_${i}`;
+  counts.set(base, Math.max(2, i - 1));
   taken.add(candidate);
   return candidate;
 }

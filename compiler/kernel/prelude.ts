@@ -50,7 +50,7 @@ function clampAt(op: "max" | "min", x: Expression, bound: Expression): Expressio
   return select(instruction(op === "max" ? "lt" : "gt", x, bound), bound, x);
 }
 
-const isConstant = (e: Expression): boolean => e.kind === "const" || (e.kind === "splat" && e.arg.kind === "const");
+export const isConstant = (e: Expression): boolean => e.kind === "const" || (e.kind === "splat" && e.arg.kind === "const");
 
 /** IEEE 754-2019 maximum and minimum, but for the sign of a zero: NaN if an operand is NaN. For targets with a bitcast. */
 export function extremumByBits(op: "max" | "min", a: Expression, b: Expression, site: Site): Expression {
@@ -84,8 +84,8 @@ export function exponentialByOrder(a: Expression, site: Site): Expression {
   return select(isOrdered(x), instruction("exp", x), x);
 }
 
-/** log and log2: NaN below zero, -Infinity at zero, Infinity at Infinity. */
-export function logarithmByBits(op: "log" | "log2", a: Expression, site: Site): Expression {
+/** log and log2: NaN below zero, -Infinity at zero, Infinity at Infinity. `ofPositive`: the logarithm of what is neither. */
+export function logarithmByBits(op: "log" | "log2", a: Expression, site: Site, ofPositive = (x: Expression): Expression => instruction(op, x)): Expression {
   const x = site.once(a, "argument");
   const bits = site.once(bitsOf(x), "bits");
   // Bits 1 to 0x7f7fffff are the positive finite numbers; 0 wraps around.
@@ -93,7 +93,7 @@ export function logarithmByBits(op: "log" | "log2", a: Expression, site: Site): 
   const isZero = instruction("eq", withoutSign(bits), same(0, bits));
   const isPositive = instruction("lt", bits, same(0x80000000, bits));
   const unusual = select(isZero, site.special(-Infinity, x), select(isPositive, x, site.special(NaN, x)));
-  return select(ordinary, instruction(op, x), unusual);
+  return select(ordinary, ofPositive(x), unusual);
 }
 
 export function logarithmByOrder(op: "log" | "log2", a: Expression, site: Site): Expression {

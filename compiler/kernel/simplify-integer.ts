@@ -19,7 +19,7 @@ function scaled(base: Expression | undefined, coefficient: number): Expression {
 }
 
 /** The sum as an expression, the constant last. */
-function sumOf(terms: readonly Term[]): Expression {
+export function sumOf(terms: readonly Term[]): Expression {
   const constant = terms.reduce((sum, entry) => (entry.base ? sum : sum + entry.coefficient), 0);
   const symbolic = terms.filter((entry) => entry.base && entry.coefficient !== 0);
   const positive = symbolic.filter((entry) => entry.coefficient > 0);
@@ -106,6 +106,14 @@ function splitBy(e: Expression, divisor: number): Split {
     if (kept !== 0) rest.push({ ...entry, coefficient: kept });
   }
   return { quotient, rest };
+}
+
+/** e / by for a multiple of `by`, a power of two: the terms that it divides apart from the rest, which is shifted. */
+export function exactQuotient(e: Expression, by: number): Expression {
+  const { quotient, rest } = splitBy(e, by);
+  if (rest.length === 0) return sumOf(quotient);
+  const shifted = node("shift_right", sumOf(rest), int(Math.log2(by)));
+  return sumOf([...quotient.filter((entry) => entry.base), { coefficient: 1, base: shifted }, ...quotient.filter((entry) => !entry.base)]);
 }
 
 /** a / b or a % b. */

@@ -3,7 +3,7 @@
  * i32 lets and of the invocation number. Drops branches that are decided and loops that never run, inlines loops that
  * run once, and copies trivial lets into their uses. Exact: every store keeps its bits. Runs before legalize.ts.
  */
-import { apply, bitcast, convert, element, extent, int, lane, load, splat, vector } from "./build.ts";
+import { apply, bitcast, constantLanes, convert, element, extent, int, lane, load, splat, vector } from "./build.ts";
 import type { Expression, Kernel, Statement } from "./node.ts";
 import { evaluateExtent, extentTreeNames } from "./numbers.ts";
 import { type Facts, type Range, rangeOf } from "./ranges.ts";
@@ -48,7 +48,7 @@ export function rebuild(e: Expression, facts: Facts, replacements: Replacements)
   }
 }
 
-const isTrivial = (e: Expression): boolean => e.kind === "const" || e.kind === "ref" || e.kind === "builtin" || e.kind === "extent";
+const isTrivial = (e: Expression): boolean => ((e.kind === "const" || e.kind === "ref" || e.kind === "builtin" || e.kind === "extent") && e.type.lanes === 1) || (e.kind === "vector" && constantLanes(e) !== undefined);
 
 interface Scope {
   readonly ranges: Map<string, Range>;
@@ -83,7 +83,7 @@ function simplifyStatement(statement: Statement, scope: Scope): readonly Stateme
   switch (statement.kind) {
     case "let": {
       const value = again(statement.value);
-      if (isTrivial(value) && !(value.kind === "ref" && scope.mutable.has(value.name)) && value.type.lanes === 1) {
+      if (isTrivial(value) && !(value.kind === "ref" && scope.mutable.has(value.name))) {
         scope.replacements.set(statement.name, value);
         return [];
       }

@@ -10,7 +10,7 @@ import { rebuild } from "./simplify.ts";
 import { declaredNames, visitStatements } from "./traverse.ts";
 
 /** Iterations times statements beyond which a loop stays a loop, to keep the text readable. */
-const largestUnrolledBody = 64;
+const largestUnrolledBody = 160;
 
 type Loop = Extract<Statement, { kind: "for" }>;
 

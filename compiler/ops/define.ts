@@ -9,7 +9,8 @@ import type { Attribute, Attributes, TensorNode } from "../ir/node.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import type { OnnxForm } from "./onnx-form.ts";
 
-export type Family = "leaf" | "elementwise" | "movement" | "reduction" | "contraction";
+/** Leaves and control have no calls in the language: its literals, declarations and statements make them. */
+export type Family = "leaf" | "control" | "elementwise" | "movement" | "reduction" | "contraction";
 
 /** Why operands are refused: the constraint's label and the actual values. `operands` marks the culprits, `axes` the clashing axis of each. */
 export interface Violation {
@@ -140,3 +141,6 @@ export const isViolation = (result: TensorType | Violation): result is Violation
 export const floats: readonly DType[] = ["f32", "f16"];
 export const numbers: readonly DType[] = ["f32", "f16", "i32", "u32"];
 export const anything: readonly DType[] = ["f32", "f16", "i32", "u32", "bool"];
+
+/** Is the op a function of the language? */
+export const isCallable = (op: Op): boolean => op.family !== "leaf" && op.family !== "control";

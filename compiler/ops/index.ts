@@ -12,9 +12,10 @@ import { paddingOps } from "./padding.ts";
 import { randomOps } from "./random.ts";
 import { reductionOps } from "./reduction.ts";
 import { runningOps } from "./running.ts";
+import { scanOps } from "./scan.ts";
 
 export const operations: ReadonlyMap<string, Op> = new Map(
-  [...leafOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...paddingOps, ...indexingOps, ...randomOps].map((op) => [op.name, op]),
+  [...leafOps, ...scanOps, ...elementwiseOps, ...reductionOps, ...runningOps, ...contractionOps, ...convolutionOps, ...movementOps, ...arrangeOps, ...paddingOps, ...indexingOps, ...randomOps].map((op) => [op.name, op]),
 );
 
 export function operation(name: string): Op {

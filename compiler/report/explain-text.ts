@@ -15,6 +15,10 @@ export function explanationText(explanation: Explanation): string {
     const width = Math.max(...explanation.kept.map((kept) => kept.value.length));
     for (const kept of explanation.kept) lines.push(`  ${kept.value.padEnd(width)}  ${size(kept.bytes).padStart(9)}  ${kept.reason}`);
   }
+  const { memory } = explanation;
+  const shared = memory.slots.filter((slot) => slot.values.length > 1);
+  lines.push("", `memory: ${size(memory.peak)} a run at most (${size(memory.separate)} with a buffer for each value), ${size(memory.lasting)} for parameters`);
+  for (const slot of shared) lines.push(`  ${size(slot.bytes).padStart(9)}  ${slot.values.map(({ value }) => value).join(", then ")}`);
   if (explanation.alternatives.length > 1) {
     lines.push("", "plans weighed (the cost model's estimate):");
     for (const other of explanation.alternatives) lines.push(`  ${other.microseconds.toFixed(1).padStart(10)} us  ${other.dispatches} ${other.dispatches === 1 ? "dispatch  " : "dispatches"}  ${other.description}`);

@@ -2,7 +2,7 @@
 import { hasLongIndices } from "../folds/index-arithmetic.ts";
 import { type ContractionRegion, type RowsRegion, type StreamRegion } from "../fusion/region.ts";
 import { type Extent, extentValue, productOfExtents } from "../ir/extent.ts";
-import type { Target } from "../target.ts";
+import { inSoftware, type Target } from "../target.ts";
 import type { ContractionTile, MapTile, RowTile, StreamTile } from "./tile.ts";
 
 const valueOf = (extents: readonly Extent[]): number | undefined => extentValue(productOfExtents(extents));
@@ -13,8 +13,8 @@ const powerOfTwoUpTo = (value: number, most: number): number => {
   return power;
 };
 
-/** A barrier is a coroutine switch for each invocation on a software adapter; there, fewer and serial is better. */
-const barriersAreDear = (target: Target): boolean => target.cost.barrierNanoseconds > 20;
+/** In software workgroup memory is no faster than a cache, and barriers cost: there, fewer and serial is better. */
+const barriersAreDear = ({ cost }: Target): boolean => inSoftware(cost);
 
 export function chooseRowTile(region: RowsRegion, target: Target): RowTile {
   const length = Math.max(1, ...region.folds.map((member) => valueOf(member.ranges.map((range) => range.extent)) ?? 1024));
@@ -28,6 +28,8 @@ export const chooseMapTile = (target: Target): MapTile => ({ threads: Math.min(6
 
 /** Accumulators of one invocation, in scalars, that stay in registers. */
 const registerBudget = 128;
+/** A software adapter has sixteen vectors: beyond these it spills, and what is unrolled takes seconds to compile. */
+const softwareRegisterBudget = 32;
 
 /** Elements of one row of both operands of a stream. */
 const streamBudget = 256;
@@ -39,13 +41,14 @@ export function chooseStreamTile(region: StreamRegion, target: Target): StreamTi
   return { threads: Math.min(32, target.limits.workgroupInvocations), step: 4 };
 }
 
-/** `undefined`: whole rows do not fit one workgroup. */
-export function chooseContractionTile(region: ContractionRegion, lanes: number, target: Target): ContractionTile | undefined {
+/** `undefined`: whole rows do not fit one workgroup. `likelyRows`: what to expect of rows that the host binds, where somebody said. */
+export function chooseContractionTile(region: ContractionRegion, lanes: number, target: Target, likelyRows?: number): ContractionTile | undefined {
   const { shape } = region;
-  const rows = valueOf(shape.rows.map((range) => range.extent));
+  const rows = valueOf(shape.rows.map((range) => range.extent)) ?? likelyRows;
   const columns = valueOf(shape.columns.map((range) => range.extent));
   const inner = valueOf(shape.inner.map((range) => range.extent)) ?? 1024;
-  const innerBlock = inner > 8 ? 16 : inner > 4 ? 8 : 4;
+  // Every product has a tile of its right operand in workgroup memory.
+  const innerBlock = inner > 8 && region.siblings.length < 2 ? 16 : inner > 4 ? 8 : 4;
   const most = Math.min(64, target.limits.workgroupInvocations);
   const products = 1 + region.siblings.length;
   // Long indices are computed once per element when the operand is staged, and by every invocation when it is not.
@@ -58,7 +61,8 @@ export function chooseContractionTile(region: ContractionRegion, lanes: number, 
     const columnGroups = Math.ceil(groups / threadsX);
     const fit = Math.floor(registerBudget / (columnGroups * lanes * products));
     if (fit < 1) return undefined;
-    return { threadsX, threadsY: 1, rowsPerThread: Math.min(8, powerOfTwoUpTo(fit, 8), rowsWorthwhile(rows)), columnGroups, innerBlock, staged };
+    const comfortable = staged ? fit : Math.max(1, Math.floor(softwareRegisterBudget / (columnGroups * lanes * products)));
+    return { threadsX, threadsY: 1, rowsPerThread: Math.min(8, powerOfTwoUpTo(comfortable, 8), rowsWorthwhile(rows)), columnGroups, innerBlock, staged };
   }
   const width = region.partials[0]?.width;
   if (width !== undefined) {
@@ -66,6 +70,12 @@ export function chooseContractionTile(region: ContractionRegion, lanes: number, 
     const threadsX = 16;
     const threadsY = Math.max(1, powerOfTwoUpTo(Math.floor((barriersAreDear(target) ? 64 : target.limits.workgroupInvocations) / threadsX), 8));
     return { threadsX, threadsY, rowsPerThread: rows !== undefined && rows <= threadsY ? 1 : 4, columnGroups: width / (threadsX * lanes), innerBlock, staged };
+  }
+  if (!staged && rows !== undefined && rows <= 8) {
+    // Every element of the right operand is loaded once.
+    const columnGroups = Math.max(1, Math.floor((lanes === 4 ? 2 : 4) / products));
+    const threadsX = powerOfTwoUpTo(Math.max(8, Math.ceil((columns ?? 256) / lanes / columnGroups)), most);
+    return { threadsX, threadsY: 1, rowsPerThread: rowsWorthwhile(rows), columnGroups, innerBlock, staged };
   }
   if (rows !== undefined && rows <= 4) {
     const threadsX = most;
@@ -95,7 +105,11 @@ export function workgroupBytes(region: ContractionRegion, tile: ContractionTile,
   const left = tile.staged ? tileRows * tile.innerBlock : 0;
   const right = tile.staged && tile.threadsY > 1 ? (1 + region.siblings.length) * tile.innerBlock * tile.threadsX * tile.columnGroups * lanes : 0;
   const prologue = region.prologue.length * (tile.threadsX * tile.threadsY + tileRows) + (region.prologue.length > 0 ? 4 * tileRows : 0);
+  // One part for each invocation that stages a row: by four elements where rows are aligned.
+  const inner = valueOf(region.shape.inner.map((range) => range.extent));
+  const stagers = inner !== undefined && inner % 4 === 0 ? tile.innerBlock / 4 : tile.innerBlock;
+  const ride = tile.staged ? region.ride.length * tileRows * (stagers + 1) : 0;
   const epilogue = region.epilogue.length * (tileRows * tile.threadsX + tileRows);
   const partials = region.partials.length > 0 ? (region.partials.length + 1) * tileRows * (tile.threadsX + 1) : 0;
-  return 4 * (left + right + prologue + epilogue + partials);
+  return 4 * (left + right + prologue + ride + epilogue + partials);
 }

@@ -3,8 +3,8 @@
  * one into registers. No barrier, at the price of more loads that hit a cache. What is inlined in the left operand, and
  * statistics that ride, are computed by each invocation for its own rows. For devices whose barriers are dear.
  */
-import { type Expr, rewrite } from "../folds/expression.ts";
-import { extentValue } from "../ir/extent.ts";
+import { type Expr, type Range, rewrite } from "../folds/expression.ts";
+import { extentValue, productOfExtents } from "../ir/extent.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression, Lanes } from "../kernel/node.ts";
 import { addInto, clamped, type ContractionState, grid, type Grid, refsOf, rightValue, rowCounters, type Variable } from "./contraction-state.ts";
@@ -15,6 +15,8 @@ import { identityOf, merge, mergeLanes } from "./statistics.ts";
 /** Sums in two levels beyond this many terms: a step adds four products at a time, so that a chain has a quarter of them. */
 const longSum = 1024;
 const blockLength = 256;
+
+const longestWindow = 5;
 
 const stagedLeft = "@left";
 
@@ -38,11 +40,11 @@ export function emitRegisterLoop(state: ContractionState): void {
       totals: rows.map(() => writer.variable(`${lastPart(member.definition.name)}_part`, innerLanes === 1 ? start : k.splat(start, innerLanes))),
     };
   });
-  const known = rows.map(({ scope }) => knownParts(scope, [flat.left, ...riders.map((rider) => rider.body)], new Set([flat.inner]), (expr) => expr === read));
+  const known = rows.map(({ scope }) => knownParts(scope, [flat.left, ...riders.map((rider) => rider.body)], new Set([flat.inner, ...flat.outer]), (expr) => expr === read));
   const inner = writer.extent(flat.inner.extent);
   const step = (at: Expression, sums: readonly Grid[]): void => {
     const lefts = rows.map(({ scope }, i) => {
-      const here: ElementScope = { ...scope, known: known[i] as ReadonlyMap<Expr, Expression>, counters: new Map([...scope.counters, [flat.inner, at]]), vector: { range: flat.inner, lanes: innerLanes }, multiples };
+      const here: ElementScope = { ...scope, known: known[i] as ReadonlyMap<Expr, Expression>, counters: new Map([...scope.counters, ...state.outer, [flat.inner, at]]), vector: { range: flat.inner, lanes: innerLanes }, multiples };
       const [value] = emitElements(here, [flat.left]) as [Expression];
       const left = writer.let(`left_${i}`, value.type.lanes === innerLanes ? value : k.splat(value, innerLanes));
       emitElements({ ...here, sources: new Map([...(here.sources ?? []), [stagedLeft, left]]) }, riders.map((rider) => rider.body)).forEach((body, r) => {
@@ -64,11 +66,24 @@ export function emitRegisterLoop(state: ContractionState): void {
       }
     });
   };
-  const length = extentValue(flat.inner.extent);
-  if (length !== undefined && length <= longSum) writer.for("k", k.int(0), inner, k.int(innerLanes), (at) => step(at, totals));
+  const length = extentValue(productOfExtents(flat.region.shape.inner.map((range) => range.extent)));
+  const isShort = length !== undefined && length <= longSum;
+  const newParts = (): readonly Grid[] => flat.products.map(() => grid(rowsPerThread, columnGroups, (i, j) => writer.variable(`part_${i}_${j}`, zero)));
+  const along = (sums: readonly Grid[]): void => writer.for("k", k.int(0), inner, k.int(innerLanes), (at) => step(at, sums), isUnrolled(flat.inner));
+  const nest = (outer: readonly Range[], sums: readonly Grid[]): void => {
+    const [first, ...rest] = outer;
+    if (!first) return along(sums);
+    writer.for(first.name, k.int(0), writer.extent(first.extent), k.int(1), (counter) => {
+      state.outer.set(first, counter);
+      const parts = sums === totals && !isShort ? newParts() : sums;
+      nest(rest, parts);
+      if (parts !== sums) totals.forEach((total, p) => addInto(total, parts[p] as Grid));
+    }, isUnrolled(first));
+  };
+  if (isShort || flat.outer.length > 0) nest(flat.outer, totals);
   else
     writer.for("block", k.int(0), inner, k.int(blockLength), (block) => {
-      const parts = flat.products.map(() => grid(rowsPerThread, columnGroups, (i, j) => writer.variable(`part_${i}_${j}`, zero)));
+      const parts = newParts();
       const end = writer.let("block_end", k.min(k.add(block, k.int(blockLength)), inner));
       writer.for("k", block, end, k.int(innerLanes), (at) => step(at, parts));
       totals.forEach((total, p) => addInto(total, parts[p] as Grid));
@@ -76,6 +91,9 @@ export function emitRegisterLoop(state: ContractionState): void {
   for (const rider of riders) state.own.set(rider.member.definition.name, rider.totals.map((total) => writer.let("ridden", mergeLanes(rider.monoid, total.ref))));
   flat.products.forEach((product, p) => state.values.set(product.name, refsOf(totals[p] as Grid)));
 }
+
+/** Loops over the few taps of a window are written out. */
+const isUnrolled = (range: Range): boolean => (extentValue(range.extent) ?? longestWindow) < longestWindow;
 
 /** Row i of this invocation: rows past the end repeat the last one and are never stored. */
 function rowOf(state: ContractionState, i: number): { readonly scope: ElementScope } {

@@ -16,6 +16,8 @@ export interface FlatContraction {
   readonly batch: Range;
   readonly row: Range;
   readonly column: Range;
+  /** Contracted ranges that are loops of their own, outside of `inner`. */
+  readonly outer: readonly Range[];
   readonly inner: Range;
   readonly left: Expr;
   readonly products: readonly FlatProduct[];
@@ -46,6 +48,8 @@ export interface ContractionState {
   readonly firstRow: Expression;
   readonly firstColumn: Expression;
   readonly batchIndex: Expression;
+  /** Counters of the outer contracted ranges, inside their loops. */
+  readonly outer: Map<Range, Expression>;
   /** Statistics by local row, from prologue and epilogue. */
   readonly statistics: Map<string, (row: Expression) => Expression>;
   /** Statistics that every invocation has of its own rows, in order. */
@@ -79,7 +83,8 @@ export function rightValue(state: ContractionState, product: FlatProduct, inner:
   const { writer, flat, lanes, tile } = state;
   const column = clamped(writer, k.add(state.firstColumn, k.mul(group, k.int(lanes))), flat.column.extent, tile.threadsX * tile.columnGroups * lanes, lanes);
   const scope: ElementScope = {
-    writer, counters: new Map([[flat.batch, state.batchIndex], [flat.inner, writer.let("right_k", inner)], [flat.column, writer.let("right_column", column)]]),
+    // Without a name, the index is a sum whose terms leave the loop.
+    writer, counters: new Map([...state.outer, [flat.batch, state.batchIndex], [flat.inner, tile.staged ? writer.let("right_k", inner) : inner], [flat.column, tile.staged ? writer.let("right_column", column) : column]]),
     vector: { range: flat.column, lanes }, sources: new Map(),
   };
   const value = emitElement(scope, product.right);

@@ -20,14 +20,16 @@ import { emitRowFolds, knownParts, lastPart, sourcesAt, vectorizes } from "./row
 import type { Team } from "./statistics.ts";
 import type { ContractionTile } from "./tile.ts";
 
-export function flattenContraction(writer: KernelWriter, region: ContractionRegion): FlatContraction {
+/** `nested`: the contracted ranges but the last stay loops of their own, instead of quotients of one counter. */
+export function flattenContraction(writer: KernelWriter, region: ContractionRegion, nested = false): FlatContraction {
   const flattening = new Flattening(writer.e);
   const { shape } = region;
   const batch = flattening.flat("batch", shape.batch);
   const row = flattening.flat("row", shape.rows);
   const column = flattening.flat("column", shape.columns);
-  const inner = flattening.flat("k", shape.inner);
-  return { region, flattening, batch, row, column, inner, left: flattening.apply(shape.left), products: productsOf(region).map(({ definition, right }) => ({ name: definition.name, right: flattening.apply(right) })) };
+  const outer = nested ? shape.inner.slice(0, -1) : [];
+  const inner = flattening.flat("k", shape.inner.slice(outer.length));
+  return { region, flattening, batch, row, column, outer, inner, left: flattening.apply(shape.left), products: productsOf(region).map(({ definition, right }) => ({ name: definition.name, right: flattening.apply(right) })) };
 }
 
 /** Whether column groups are vec4: the right operand and every output run along aligned columns. */
@@ -48,7 +50,7 @@ export function scheduleContraction(writer: KernelWriter, flat: FlatContraction,
     firstRow: writer.let("first_row", k.mul(k.builtin("group_y"), k.int(tileRows))),
     firstColumn: extentValue(flat.column.extent) !== undefined && (extentValue(flat.column.extent) as number) <= tileColumns ? k.int(0) : writer.let("first_column", k.mul(k.builtin("group_x"), k.int(tileColumns))),
     batchIndex: extentValue(flat.batch.extent) === 1 ? k.int(0) : k.builtin("group_z"),
-    statistics: new Map(), own: new Map(), values: new Map(),
+    outer: new Map(), statistics: new Map(), own: new Map(), values: new Map(),
   };
   if (flat.region.prologue.length > 0) emitPrologue(state, thread, threads, tileRows);
   if (tile.staged) emitStagedLoop(state, thread, threads, stageRowValues(state, thread, threads, tileRows));

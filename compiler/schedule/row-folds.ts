@@ -1,7 +1,7 @@
 /** Folds along rows, level by level: folds that need no other's result and run over equal boxes share one loop. */
 import { type Expr, loadsOf, type Range, rangesOf } from "../folds/expression.ts";
 import { flattenIndex } from "../folds/index-arithmetic.ts";
-import { type Extent, productOfExtents, sameExtent } from "../ir/extent.ts";
+import { type Extent, extentValue, productOfExtents, sameExtent } from "../ir/extent.ts";
 import type { Member } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression } from "../kernel/node.ts";
@@ -9,6 +9,9 @@ import { emitElements, type ElementScope, invariantParts, isVectorAccess } from 
 import type { Flattening } from "./flatten.ts";
 import type { KernelWriter } from "./kernel-writer.ts";
 import { identityOf, merge, mergeAcross, mergeLanes, type Team } from "./statistics.ts";
+
+/** Terms that one lane adds up in a chain: longer sums are made of blocks, so that the error grows with the longer of the two. */
+const longestChain = 32;
 
 type Sources = Map<string, (row: Expression) => Expression>;
 
@@ -64,16 +67,33 @@ function emitLevel(options: RowFoldOptions, level: readonly Member[], values: So
       const start = identityOf(member.definition.fold?.monoid ?? "sum", member.definition.dtype);
       return writer.variable(`${lastPart(member.definition.name)}_sum`, lanes === 4 ? k.splat(start, 4) : start);
     });
-    const step = k.int(lanes * team.lanes);
-    writer.for("r", k.mul(team.lane, k.int(lanes)), writer.extent(group.extent), step, (counter) => {
-      group.members.forEach(({ member, flat, body }, i) => {
-        const scope: ElementScope = { writer, counters: new Map([...counters, [flat, counter]]), vector: { range: flat, lanes }, known, sources };
-        const [value] = emitElements(scope, [body]) as [Expression];
-        const wide = value.type.lanes === lanes ? value : k.splat(value, lanes);
-        const total = totals[i] as (typeof totals)[number];
-        total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, wide));
+    const stride = lanes * team.lanes;
+    const accumulate = (into: typeof totals, start: Expression, end: Expression): void =>
+      writer.for("r", start, end, k.int(stride), (counter) => {
+        group.members.forEach(({ member, flat, body }, i) => {
+          const scope: ElementScope = { writer, counters: new Map([...counters, [flat, counter]]), vector: { range: flat, lanes }, known, sources };
+          const [value] = emitElements(scope, [body]) as [Expression];
+          const wide = value.type.lanes === lanes ? value : k.splat(value, lanes);
+          const total = into[i] as (typeof totals)[number];
+          total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, wide));
+        });
       });
-    });
+    const first = k.mul(team.lane, k.int(lanes));
+    const length = writer.extent(group.extent);
+    const terms = extentValue(group.extent);
+    if (terms !== undefined && terms <= longestChain * stride) accumulate(totals, first, length);
+    else
+      writer.for("block", k.int(0), length, k.int(longestChain * stride), (block) => {
+        const parts = group.members.map(({ member }) => {
+          const start = identityOf(member.definition.fold?.monoid ?? "sum", member.definition.dtype);
+          return writer.variable(`${lastPart(member.definition.name)}_block`, lanes === 4 ? k.splat(start, 4) : start);
+        });
+        accumulate(parts, k.add(block, first), writer.let("block_end", k.min(k.add(block, k.int(longestChain * stride)), length)));
+        group.members.forEach(({ member }, i) => {
+          const total = totals[i] as (typeof totals)[number];
+          total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, (parts[i] as (typeof totals)[number]).ref));
+        });
+      });
     group.members.forEach(({ member }, i) => {
       const total = totals[i] as (typeof totals)[number];
       partials.push({ member, value: writer.let(`${lastPart(member.definition.name)}_partial`, mergeLanes(member.definition.fold?.monoid ?? "sum", total.ref)) });

@@ -3,7 +3,10 @@ import { InternalError } from "../errors.ts";
 import type { Expressions } from "../folds/expression.ts";
 import type { Tile } from "../fusion/cost.ts";
 import type { ContractionRegion, Region } from "../fusion/region.ts";
+import { extentValue, productOfExtents } from "../ir/extent.ts";
 import { simplify } from "../kernel/simplify.ts";
+import { scheduleBlock } from "./cpu/block.ts";
+import { scheduleChunk } from "./cpu/chunk.ts";
 import { columnLanes, flattenContraction, scheduleContraction } from "./contraction.ts";
 import { type BoundKernel, KernelWriter, type TensorInfo } from "./kernel-writer.ts";
 import { scheduleMap, scheduleRows } from "./rows.ts";
@@ -21,13 +24,18 @@ export function scheduleRegion(e: Expressions, region: Region, tile: Tile, name:
 
 function emitRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo): BoundKernel {
   const writer = new KernelWriter(e, tensorOf);
-  if (region.template === "contraction" && tile.template === "contraction") return scheduleContraction(writer, flattenContraction(writer, region), tile.tile, name);
+  if (region.template === "contraction" && tile.template === "contraction") return scheduleContraction(writer, flattenContraction(writer, region, !tile.tile.staged && isNested(region)), tile.tile, name);
+  if (region.template === "contraction" && tile.template === "block") return scheduleBlock(writer, flattenContraction(writer, region), tile.tile, name);
+  if (region.template === "elementwise" && tile.template === "chunk") return scheduleChunk(writer, region, tile.tile, name);
   if (region.template === "rows" && tile.template === "rows") return scheduleRows(writer, region, tile.tile, name);
   if (region.template === "elementwise" && tile.template === "elementwise") return scheduleMap(writer, region, tile.tile, name);
   if (region.template === "stream" && tile.template === "stream") return scheduleStream(writer, region, tile.tile, name);
   if (region.template === "thread") return scheduleThread(writer, region, name);
   throw new InternalError("schedule", `a ${tile.template} tile for a ${region.template} region`);
 }
+
+/** Windows: several contracted ranges, whose one counter would have to be taken apart again for every element. */
+const isNested = ({ shape }: ContractionRegion): boolean => shape.inner.length > 1 && extentValue(productOfExtents(shape.inner.slice(0, -1).map((range) => range.extent))) !== 1;
 
 /** Width of a column group of this contraction, for the cost model. */
 export function lanesOf(e: Expressions, region: ContractionRegion, tensorOf: (name: string) => TensorInfo): number {

@@ -26,6 +26,21 @@ export interface StreamTile {
   readonly step: number;
 }
 
+/** A block of a product on one core; see cpu/block.ts. */
+export interface BlockTile {
+  /** A multiple of 4. */
+  readonly rows: number;
+  /** A multiple of 8. */
+  readonly columns: number;
+  /** Contracted elements that are packed at a time. */
+  readonly inner: number;
+}
+
+export interface ChunkTile {
+  /** A multiple of 4. */
+  readonly elements: number;
+}
+
 export interface MapTile {
   readonly threads: number;
 }

@@ -127,12 +127,12 @@ function bracketedOf(node: CstNode, span: Span, builder: Builder): Expression {
   if (condition && whenTrue && whenFalse)
     return { kind: "choice", condition: buildExpression(condition, builder), whenTrue: buildExpression(whenTrue, builder), whenFalse: buildExpression(whenFalse, builder), span };
   const scan = nodeOf(node, "scan");
-  const element = scan && tokenOf(scan, "Name");
+  const elements = scan ? tokensOf(nodeOf(scan, "scanNames") ?? scan, "Name") : [];
   const sequence = scan && nodeOf(scan, "expression");
-  if (scan && element && sequence)
+  if (scan && elements.length > 0 && sequence)
     return {
       kind: "scan",
-      element: { text: element.image, span: tokenSpan(element, builder) },
+      elements: elements.map((element) => ({ text: element.image, span: tokenSpan(element, builder) })),
       sequence: buildExpression(sequence, builder),
       state: builder.parameters(scan),
       body: builder.block(scan),

@@ -29,9 +29,11 @@ function partsOf(expression: Expression): readonly Expression[] {
       return expression.items;
     case "choice":
       return [expression.condition, expression.whenTrue, expression.whenFalse];
-    // Its body has names of its own, and it is refused anyway.
     case "scan":
-      return [expression.sequence];
+      return [
+        expression.sequence, ...expression.state.flatMap((carry) => carry.default ?? []),
+        ...expression.body.statements.flatMap((statement) => (statement.kind === "let" || statement.kind === "next" || statement.kind === "emit" || statement.kind === "return" ? [statement.value] : [])),
+      ];
     case "number":
     case "boolean":
     case "string":

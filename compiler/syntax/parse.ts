@@ -49,8 +49,20 @@ function characterError(file: SourceFile, offset: number, length: number): Diagn
   const text = file.text.slice(offset, offset + Math.min(length, 20));
   const span = { file, start: offset, end: offset + length };
   if (text.startsWith('"')) return diagnose(catalog.unclosedString, span, [text], { hint: "a string ends with '\"' on the line where it begins" });
-  return diagnose(catalog.unexpectedCharacter, span, [JSON.stringify(text)]);
+  const hint = meantBy.get(text.charAt(0));
+  return diagnose(catalog.unexpectedCharacter, span, [JSON.stringify(text)], hint === undefined ? {} : { hint });
 }
+
+/** What people write who come from other languages. */
+const meantBy: ReadonlyMap<string, string> = new Map([
+  ["|", "'|>' passes a value on; 'or' is the logical one"],
+  ["&", "write 'and'"],
+  ["!", "write 'not'; '!=' compares"],
+  ["^", "'**' is the power"],
+  ["'", "strings stand in double quotes"],
+  ["#", "comments begin with '//'"],
+  ["?", "write 'if c then a else b', or where(c, a, b) for tensors"],
+]);
 
 function syntaxError(error: IRecognitionException, group: TokenGroup, file: SourceFile): Diagnostic {
   const last = group.tokens[group.tokens.length - 1];

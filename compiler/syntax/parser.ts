@@ -3,21 +3,8 @@
  * operands and operators, which keeps the recursion per bracket shallow; build-tree.ts applies the precedence.
  */
 import { CstParser, type CstNode, type IRecognitionException, type IToken } from "chevrotain";
+import { expectedByRule } from "./expected.ts";
 import { allTokens, token } from "./tokens.ts";
-
-/** What could have stood where a rule found no alternative. */
-const expectedByRule: Readonly<Record<string, string>> = {
-  declaration: "a declaration",
-  functionDeclaration: "'{' or '='",
-  block: "'let', 'param', 'return' or '}'",
-  statement: "a statement",
-  letStatement: "a name or '('",
-  result: "a type or '('",
-  primary: "an expression",
-  indexItem: "an index or slice",
-  listItem: "an expression",
-  shapeItem: "an extent or '...'",
-};
 
 class DeclarationParser extends CstParser {
   constructor() {
@@ -372,9 +359,18 @@ class DeclarationParser extends CstParser {
     this.SUBRULE3(this.expression, { LABEL: "whenFalse" });
   });
 
+  readonly scanNames = this.RULE("scanNames", () => {
+    this.CONSUME(token.leftParen);
+    this.AT_LEAST_ONE_SEP({ SEP: token.comma, DEF: () => this.CONSUME(token.name) });
+    this.CONSUME(token.rightParen);
+  });
+
   readonly scan = this.RULE("scan", () => {
     this.CONSUME(token.scanWord);
-    this.CONSUME(token.name);
+    this.OR([
+      { ALT: () => this.CONSUME(token.name) },
+      { ALT: () => this.SUBRULE(this.scanNames) },
+    ]);
     this.CONSUME(token.inWord);
     this.SUBRULE(this.expression);
     this.CONSUME(token.withWord);

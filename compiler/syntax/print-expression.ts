@@ -51,7 +51,7 @@ export function printExpression(expression: Expression, printer: Printer, tight 
       ));
     case "scan":
       return concat(
-        `scan ${expression.element.text} in `, printExpression(expression.sequence, printer), " with ",
+        `scan ${expression.elements.length === 1 ? (expression.elements[0]?.text ?? "") : `(${expression.elements.map((element) => element.text).join(", ")})`} in `, printExpression(expression.sequence, printer), " with ",
         printer.parameters(expression.state, expression.body.span.start), " ", printer.block(expression.body),
       );
     case "error":

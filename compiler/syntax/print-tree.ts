@@ -152,6 +152,9 @@ function blockLayout(block: Block, printer: Printer): Layout {
   return parts.length === 0 ? "{}" : concat("{", indent(concat(...parts)), hardLine, "}");
 }
 
+/** A value after its word; a scan's block stands below the word itself. */
+const hung = (value: Expression, printer: Printer): Layout => (value.kind === "scan" ? printExpression(value, printer) : group(indent(printExpression(value, printer))));
+
 function statementLayout(statement: Statement, printer: Printer): Layout {
   switch (statement.kind) {
     case "let": {
@@ -161,11 +164,11 @@ function statementLayout(statement: Statement, printer: Printer): Layout {
     case "param":
       return concat(`param ${statement.name.text}`, annotation(statement.type, printer), statement.initialiser ? valueLayout(statement.initialiser, printer) : "");
     case "return":
-      return concat("return ", group(indent(printExpression(statement.value, printer))));
+      return concat("return ", hung(statement.value, printer));
     case "next":
       return concat(`next ${statement.name.text}`, valueLayout(statement.value, printer));
     case "emit":
-      return concat("emit ", group(indent(printExpression(statement.value, printer))));
+      return concat("emit ", hung(statement.value, printer));
     case "minimize":
       return concat("minimize ", printExpression(statement.goal, printer), hardLine, "using ", printExpression(statement.optimiser, printer));
     default:

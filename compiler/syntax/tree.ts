@@ -61,7 +61,8 @@ export interface BinaryExpression {
 
 export interface ScanExpression {
   readonly kind: "scan";
-  readonly element: Name;
+  /** One name for each sequence. */
+  readonly elements: readonly Name[];
   readonly sequence: Expression;
   readonly state: readonly Parameter[];
   readonly body: Block;

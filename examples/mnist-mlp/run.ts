@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { type Artifact, type Device, RuntimeError, type Tensor } from "normfuse/runtime";
 import { openGpuJs } from "normfuse/runtime/devices/gpujs";
+import { openWasm } from "normfuse/runtime/devices/wasm";
 import { openWebGpu, provideNavigatorGpu } from "normfuse/runtime/devices/webgpu-node";
 import { initialParameters } from "normfuse/runtime/initialise";
 import { loadDigits, pixels } from "./digits.ts";
@@ -92,8 +93,8 @@ async function main(): Promise<number> {
     say(`--digits got '${given.digits}': a whole number from 10`);
     return 1;
   }
-  say(`$ normfuse build ${source} --target wgsl,gpujs,reference --out ${relative(process.cwd(), out)}`);
-  const built = normfuse("build", source, "--target", "wgsl,gpujs,reference", "--out", out).split("\n").map((line) => line.replace("wrote ", ""));
+  say(`$ normfuse build ${source} --target wgsl,wasm,gpujs,reference --out ${relative(process.cwd(), out)}`);
+  const built = normfuse("build", source, "--target", "wgsl,wasm,gpujs,reference", "--out", out).split("\n").map((line) => line.replace("wrote ", ""));
   const picture = join(out, "mnist-mlp.svg");
   say(`$ normfuse explain ${source} --bind B=${batch}\n`);
   say(normfuse("explain", source, "--bind", `B=${batch}`, "--svg", picture));
@@ -108,6 +109,7 @@ async function main(): Promise<number> {
   const rows: Row[] = [{ backend: "reference (float64, unfused JavaScript)", dispatches: 0, median: referenceMilliseconds, error: 0, digits: digitCount, agreeing: digitCount }];
   const gpujs = await import("gpu.js");
   const backends: readonly { readonly name: string; open(): Promise<Device> }[] = [
+    { name: "WebAssembly", open: async () => openWasm() },
     { name: "WGSL", open: () => openWebGpu() },
     { name: "GPU.js webasm", open: async () => openGpuJs(gpujs, { mode: "webasm" }) },
     { name: "GPU.js cpu", open: async () => openGpuJs(gpujs, { mode: "cpu" }) },

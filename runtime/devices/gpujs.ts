@@ -123,7 +123,13 @@ class GpuJsDevice implements Device {
   async run({ dispatches }: DispatchList, results: readonly DeviceBuffer[]): Promise<readonly TensorData[]> {
     this.#refuseIfDestroyed();
     try {
-      for (const dispatch of dispatches) await this.#dispatch(dispatch);
+      const kept = new Set(results);
+      const lastUse = new Map(dispatches.flatMap(({ buffers }, i) => buffers.map((buffer) => [buffer, i] as const)));
+      for (const [i, dispatch] of dispatches.entries()) {
+        await this.#dispatch(dispatch);
+        // Textures go back as soon as nothing reads them any more.
+        for (const buffer of dispatch.buffers) if (buffer.role === "temporary" && !kept.has(buffer) && lastUse.get(buffer) === i) this.#set(buffer, undefined);
+      }
       const data: TensorData[] = [];
       for (const result of results) data.push(await this.#read(result));
       return data;

@@ -155,14 +155,16 @@ export class WebGpuDevice implements Device, SharedMemory {
     const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     for (const request of requests)
       if (paddedBytes(byteLength(request)) > limit) throw outOfMemory(request, `one buffer of this device may have ${limit} bytes`);
-    const made = requests.map((request) => {
+    // What shares a slot is one buffer, as large as the largest; each is bound as far as its own elements go.
+    const largest = new Map(requests.toSorted((a, b) => byteLength(a) - byteLength(b)).map((request) => [request.slot ?? request, request]));
+    const made = [...largest].map(([slot, request]) => {
       this.#gpu.pushErrorScope("out-of-memory");
       const buffer = this.#gpu.createBuffer({
         label: request.name,
         size: paddedBytes(byteLength(request)),
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
-      return { request, buffer, error: this.#gpu.popErrorScope() };
+      return { slot, request, buffer, error: this.#gpu.popErrorScope() };
     });
     const errors = await this.#orLost(Promise.all(made.map(({ error }) => error)));
     const failed = errors.findIndex((error) => error !== null);
@@ -170,9 +172,9 @@ export class WebGpuDevice implements Device, SharedMemory {
       for (const { buffer } of made) buffer.destroy();
       throw outOfMemory(made[failed]?.request ?? requests[0], errors[failed]?.message ?? "");
     }
-    return made.map(({ request, buffer }) => {
+    return requests.map((request) => {
       const token: DeviceBuffer = { kind: "device-buffer", ...request };
-      this.#buffers.set(token, buffer);
+      this.#buffers.set(token, (made.find(({ slot }) => slot === (request.slot ?? request)) as (typeof made)[number]).buffer);
       return token;
     });
   }

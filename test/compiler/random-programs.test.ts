@@ -29,7 +29,7 @@ describe("random programs", () => {
       }
     });
 
-  it("are accepted by Tint and by a JavaScript parser as printed", { timeout: 120_000 }, async () => {
+  it("are accepted by Tint, by a JavaScript parser and by WebAssembly as printed", { timeout: 120_000 }, async () => {
     const codes = new Map<string, string>();
     for (let seed = firstSeed; seed < firstSeed + count / 5; seed++)
       for (const { title, target, options } of settings)
@@ -38,6 +38,7 @@ describe("random programs", () => {
     const faults: string[] = [];
     for (const [code, title] of codes)
       if (title.endsWith("wgsl")) faults.push(...(await validateWgsl(code)).map((message) => `${title}: ${message}`));
+      else if (title.endsWith("wasm")) expect(WebAssembly.validate(Buffer.from(code, "base64")), title).toBe(true);
       else expect(() => new Function(`return ${code}`), title).not.toThrow();
     expect(faults).toEqual([]);
   });

@@ -56,6 +56,7 @@ describe("examples", () => {
 /** Lengths that are numbers in the file, and lengths that the host binds. */
 const sizes: Readonly<Record<string, { readonly bind: Bindings; readonly host: Bindings }>> = {
   "feed-forward": { bind: { K: 12, D: 16, N: 5 }, host: { B: 3 } },
+  lstm: { bind: { T: 3, B: 2, I: 3, H: 4, N: 5 }, host: {} },
   rnn: { bind: { I: 5 }, host: { B: 2, H: 8 } },
   gpt2: { bind: { V: 11, S: 6, D: 8, H: 2, L: 2 }, host: { B: 2, T: 5 } },
   vit: { bind: { S: 8, P: 4, D: 8, H: 2, L: 2, N: 5 }, host: { B: 2 } },

@@ -33,6 +33,7 @@ const extremes: Readonly<Record<string, CostConstants>> = {
 
 export const settings: readonly Setting[] = [
   ...(["wgsl", "gpujs"] as const).flatMap((target) => (["gpu", "software"] as const).map((cost) => ({ title: `${target}, ${cost}`, target, options: { cost } }))),
+  { title: "wasm", target: "wasm", options: {} },
   ...Object.entries(extremes).map(([name, cost]): Setting => ({ title: `wgsl, ${name}`, target: "wgsl", options: { cost } })),
   { title: "wgsl, strict, small limits", target: "wgsl", options: { contract: "strict", limits: { storageBuffers: 5, workgroupBytes: 6144, workgroupInvocations: 64 } } },
 ];
@@ -56,7 +57,7 @@ export function faultsOf(fn: TensorFunction, bindings: Bindings, seed: number, c
     const faults = plan.kernels.flatMap(({ kernel }) => [
       ...verifyKernel(kernel).violations.map((violation) => `${title}: ${kernel.name}: ${violation.label} ${violation.message}`),
       ...(kernel.buffers.length > plan.target.limits.storageBuffers ? [`${title}: ${kernel.name} binds ${kernel.buffers.length} buffers`] : []),
-      ...(verifyKernel(kernel).workgroupBytes > (target === "wgsl" ? plan.target.limits.workgroupBytes : 0) ? [`${title}: ${kernel.name} takes ${verifyKernel(kernel).workgroupBytes} bytes of workgroup memory`] : []),
+      ...(verifyKernel(kernel).workgroupBytes > plan.target.limits.workgroupBytes ? [`${title}: ${kernel.name} takes ${verifyKernel(kernel).workgroupBytes} bytes of workgroup memory`] : []),
     ]);
     const results = workOf(compiled, bindings) > interpretedWork ? undefined : runPlan(compiled, bindings, sources);
     const rewritten = evaluateFolds(plan.program, bindings, sources);

@@ -1,7 +1,8 @@
 /** Runs an ONNX file in onnxruntime on the CPU: the oracle that shares nothing with this project. */
 import { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { InternalError, required } from "../../compiler/errors.ts";
-import { exportOnnx, type OnnxExportOptions } from "../../compiler/backends/onnx/export.ts";
+import { exportOnnx } from "../../compiler/index.ts";
+import type { OnnxExportOptions } from "../../compiler/index.ts";
 import type { Bindings } from "../../compiler/ir/extent.ts";
 import type { TensorFunction } from "../../compiler/ir/node.ts";
 import type { DType } from "../../compiler/ir/types.ts";

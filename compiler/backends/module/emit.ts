@@ -28,7 +28,8 @@ export interface EmittedFile {
   readonly text: string;
 }
 
-const kernelEndings: Readonly<Record<ArtifactKernel["kind"], string>> = { wgsl: "wgsl", gpujs: "gpujs.js" };
+/** `undefined`: nothing that people read. */
+const kernelEndings: Readonly<Record<ArtifactKernel["kind"], string | undefined>> = { wgsl: "wgsl", gpujs: "gpujs.js", wasm: undefined };
 
 function printExtent(extent: ExtentExpression, nested = false): string {
   if (typeof extent !== "object") return String(extent);
@@ -133,7 +134,7 @@ export declare function run(
 }
 
 const kernelFiles = (artifact: Artifact): EmittedFile[] =>
-  artifact.kernels.map((kernel, i) => ({
+  artifact.kernels.filter((kernel) => kernelEndings[kernel.kind] !== undefined).map((kernel, i) => ({
     path: `kernels/${kebabCase(artifact.model)}/${String(i + 1).padStart(2, "0")}-${kernel.name.replace(/[^\w.-]/g, "-")}.${kernelEndings[kernel.kind]}`,
     text: kernel.code.endsWith("\n") ? kernel.code : `${kernel.code}\n`,
   }));

@@ -4,10 +4,13 @@
  * bytes. The entry point is `main`.
  */
 import { InternalError } from "../../errors.ts";
+import { cheapIndices } from "../../kernel/cheap-indices.ts";
+import { hoistInvariants } from "../../kernel/hoist-invariants.ts";
 import { legalize } from "../../kernel/legalize.ts";
 import type { Builtin, Expression, Kernel, Statement } from "../../kernel/node.ts";
 import { printExtentTree } from "../../kernel/print.ts";
 import { visitExpressions, visitStatements } from "../../kernel/traverse.ts";
+import { simplify } from "../../kernel/simplify.ts";
 import { unroll } from "../../kernel/unroll.ts";
 import { Lines } from "../text.ts";
 import { type Printer, printExpression, printPlace, storedType, wgslType } from "./expression.ts";
@@ -121,7 +124,9 @@ function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer, notes:
 /** WGSL text of a verified workgroup kernel. throws: InternalError for a thread kernel. */
 export function emitWgsl(source: Kernel, notes: Notes = noNotes): string {
   if (source.mode !== "workgroup") throw new InternalError("wgsl", `${source.name} is a thread kernel`);
-  const kernel = legalize(unroll(source), "wgsl");
+  // What is written out has constants where it had counters. The host binds the extents of the source.
+  const written = { ...simplify(unroll(source)), extents: source.extents };
+  const kernel = hoistInvariants(cheapIndices(legalize(written, "wgsl")));
   const use = usesOf(kernel);
   const printer: Printer = { name: nameTable(Object.keys(builtinSources)), field: nameTable([]), buffers: new Map(kernel.buffers.map((buffer) => [buffer.name, buffer])) };
   const lines = new Lines();

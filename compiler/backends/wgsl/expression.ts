@@ -2,9 +2,10 @@
 import { InternalError, required } from "../../errors.ts";
 import type { ExtentTree } from "../../ir/extent.ts";
 import type { DType } from "../../ir/types.ts";
-import { div, int, rem } from "../../kernel/build.ts";
+import { instruction, int } from "../../kernel/build.ts";
 import type { Buffer, Expression, Instruction, ValueType } from "../../kernel/node.ts";
 import { shortestFloat } from "../../kernel/numbers.ts";
+import { exactQuotient } from "../../kernel/simplify-integer.ts";
 import { atom, operand, type Printed, primary } from "../text.ts";
 
 /** What printing needs to know of the kernel. */
@@ -117,16 +118,17 @@ export function printExtent(tree: ExtentTree, printer: Printer): Printed {
   return { text: `${operand(printExtent(left, printer), at)} ${operator} ${operand(printExtent(right, printer), at + 1)}`, level: at };
 }
 
-/** `x[i]`, or `x[i / 4]` and `x[i / 4][i % 4]` for a buffer of vectors. */
+/** `x[i]`, or `x[i / 4]` and `x[i >> 2u][i & 3]` for a buffer of vectors. */
 export function printPlace(name: string, index: readonly Expression[], lanes: number, printer: Printer): string {
   const buffer = required(printer.buffers.get(name), "wgsl", `buffer '${name}'`);
   const at = required(index[0], "wgsl", `index of '${name}'`);
   const inside = (e: Expression): string => `[${printExpression(e, printer).text}]`;
   if (buffer.lanes === 1 && lanes === 1) return printer.name(name) + inside(at);
   if (buffer.lanes === 1) throw new InternalError("wgsl", `an access of ${lanes} lanes to '${name}'; legalize first`);
-  const width = int(buffer.lanes);
-  const place = printer.name(name) + inside(div(at, width));
-  return lanes === 1 ? place + inside(rem(at, width)) : place;
+  if (lanes === buffer.lanes) return printer.name(name) + inside(exactQuotient(at, lanes));
+  // An index is never negative, so shifts and masks divide.
+  const width = Math.log2(buffer.lanes);
+  return printer.name(name) + inside(instruction("shift_right", at, int(width))) + inside(instruction("bit_and", at, int(buffer.lanes - 1)));
 }
 
 const laneNames = ["x", "y", "z", "w"] as const;

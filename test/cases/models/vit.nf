@@ -1,8 +1,8 @@
 import { Linear, Norm, Block } from "./layers.nf"
 
 /// Patches of P x P pixels, each as one row of D numbers.
-layer Patches[P, D](images: f32[B, C, H, W]) -> f32[B, H/P*(W/P), D] where H % P == 0
-and W % P == 0 {
+layer Patches[P, D](images: f32[B, C, H, W]) -> f32[B, H/P*(W/P), D]
+  where H % P == 0 and W % P == 0 {
   param weight: f32[D, C, P, P] = glorot_uniform
   param bias: f32[D] = zeros
   let grid = conv(images, weight, stride = [P, P])

@@ -65,8 +65,8 @@ describe("commands", { timeout: 120_000 }, () => {
     expect(json(ended)).toMatchObject({ outputs: { output: { dtype: "f32", shape: [2, 4], data: [0.25, 0.25, 0.25, 0.25, "NaN", "NaN", "NaN", "NaN"] } }, dispatches: 0 });
   });
 
-  it("run: on a device, as text", async () => {
-    const ended = await normfuse("run", models, "--model", "Soft", "--inputs", inputs, "--device", "gpujs", "--mode", "cpu");
+  it.each([["gpujs", "--mode", "cpu"], ["wasm"]])("run: on %s, as text", async (...device) => {
+    const ended = await normfuse("run", models, "--model", "Soft", "--inputs", inputs, "--device", ...device);
     expect(ended).toMatchObject({ code: 0, err: "" });
     expect(ended.out).toMatch(/output: f32\[2, 4\] \[0\.25, 0\.25, 0\.25, 0\.25, NaN/);
   });
@@ -198,7 +198,7 @@ describe("failures", { timeout: 120_000 }, () => {
     ["a seed that is no number", ["run", models, "--model", "Small", "--inputs", inputs, "--params", "seed:x"], /error\[usage\]: --params got 'seed:x'/, /hint: a seed is a whole number: --params seed:1/],
     ["weights that are not there", ["run", models, "--model", "Small", "--inputs", inputs, "--params", "missing.safetensors"], /error\[file\]: missing\.safetensors does not exist/, /hint/],
     ["weights that are damaged", ["run", models, "--model", "Small", "--inputs", inputs, "--params", file("bad.safetensors", "x")], /error\[weights-invalid\]: /, /hint/],
-    ["WebAssembly by itself", ["run", models, "--model", "Soft", "--inputs", inputs, "--device", "wasm"], /error\[usage\]: --device got 'wasm'/, /hint: WebAssembly runs through GPU\.js: --device gpujs --mode webasm/],
+    ["a device that there is not", ["run", models, "--model", "Soft", "--inputs", inputs, "--device", "cpu"], /error\[usage\]: --device got 'cpu'/, /hint: one of webgpu, gpujs, wasm, reference/],
     ["an option that is no more", ["check", models, "--fault"], /error\[usage\]: Unknown option '--fault'/, /hint/],
     ["an export of a length that no shape has", ["export", counting], /error\[export-extent\]: extent 'N' of Count does not follow/, /hint: bind it: --bind N=8/],
     ["an export with a seed and open parameters", ["export", open, "--params", "seed:1"], /error\[bind\]: parameter 'w' is f32\[K, 2\]/, /hint: bind them with --bind/],

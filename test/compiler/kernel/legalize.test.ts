@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { interpret } from "../../../compiler/kernel/interpret.ts";
-import { legalize, type LegalizeTarget } from "../../../compiler/kernel/legalize.ts";
+import { legalize } from "../../../compiler/kernel/legalize.ts";
+import type { LegalizeTarget } from "../../../compiler/kernel/legalize-rewrites.ts";
 import { parseKernel } from "../../../compiler/kernel/parse.ts";
 import { printKernel } from "../../../compiler/kernel/print.ts";
 import { visitExpressions } from "../../../compiler/kernel/traverse.ts";

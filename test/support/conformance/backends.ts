@@ -1,17 +1,18 @@
-/** The ways in which a case is run: the float64 reference, WGSL on a WebGPU device, and GPU.js in two modes. One device each for all cases. */
+/** The ways in which a case is run: the float64 reference, WebAssembly, WGSL on a WebGPU device, and GPU.js in two modes. One device each for all cases. */
 import * as gpujs from "gpu.js";
 import { checkSource, compileModel, evaluateReference, sourceFile, type TensorFunction } from "../../../compiler/index.ts";
 import type { DType } from "../../../compiler/ir/types.ts";
 import type { Device } from "../../../runtime/device.ts";
 import { type GpuJsModule, openGpuJs } from "../../../runtime/devices/gpujs.ts";
+import { openWasm } from "../../../runtime/devices/wasm.ts";
 import { openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
 import { load } from "../../../runtime/index.ts";
 import { allocate, type Tensor } from "../../../runtime/tensor.ts";
 import type { DraftInput } from "./draft.ts";
 
-export type BackendName = "reference" | "wgsl" | "gpujs cpu" | "gpujs webasm";
+export type BackendName = "reference" | "wasm" | "wgsl" | "gpujs cpu" | "gpujs webasm";
 
-export const backendNames: readonly BackendName[] = ["reference", "wgsl", "gpujs cpu", "gpujs webasm"];
+export const backendNames: readonly BackendName[] = ["reference", "wasm", "wgsl", "gpujs cpu", "gpujs webasm"];
 
 export interface Result {
   readonly shape: readonly number[];
@@ -40,7 +41,7 @@ const onReference: Run = async (model, inputs) => {
   return model.outputs.map(({ name }) => outputs[name] ?? { shape: [], data: [] });
 };
 
-const onDevice = (target: "wgsl" | "gpujs", device: Device): Run => async (model, inputs) => {
+const onDevice = (target: Device["target"], device: Device): Run => async (model, inputs) => {
   const { artifact } = compileModel(model, target);
   const program = await load(artifact, device);
   try {
@@ -67,7 +68,7 @@ export async function openBackends(): Promise<Backends> {
   const runs = new Map<BackendName, Run>([["reference", onReference]]);
   const missing: string[] = [];
   const devices: Device[] = [];
-  const open = async (name: BackendName, target: "wgsl" | "gpujs", make: () => Device | Promise<Device>): Promise<void> => {
+  const open = async (name: BackendName, target: Device["target"], make: () => Device | Promise<Device>): Promise<void> => {
     try {
       const device = await make();
       devices.push(device);
@@ -76,6 +77,7 @@ export async function openBackends(): Promise<Backends> {
       missing.push(`${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     }
   };
+  await open("wasm", "wasm", () => openWasm());
   await open("wgsl", "wgsl", () => openWebGpu({ prefer: "auto" }));
   await open("gpujs cpu", "gpujs", () => openGpuJs(gpujs as unknown as GpuJsModule, { mode: "cpu" }));
   await open("gpujs webasm", "gpujs", () => openGpuJs(gpujs as unknown as GpuJsModule, { mode: "webasm" }));

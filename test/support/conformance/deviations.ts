@@ -9,7 +9,7 @@ export interface Deviation {
   readonly reason: string;
 }
 
-const everywhere: readonly BackendName[] = ["reference", "wgsl", "gpujs cpu", "gpujs webasm"];
+const everywhere: readonly BackendName[] = ["reference", "wasm", "wgsl", "gpujs cpu", "gpujs webasm"];
 const inDoubles: readonly BackendName[] = ["reference", "gpujs cpu", "gpujs webasm"];
 
 export const deviations: readonly Deviation[] = [

@@ -58,8 +58,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let thread = i32(local);
   // each invocation adds up every 32nd element
   var sum = 0.0;
+  let invariant = group_x * 100;
   for (var column = thread; column < 100; column += 32) {
-    sum = sum + x[group_x * 100 + column];
+    sum = sum + x[invariant + column];
   }
   partial_2[thread] = sum;
   workgroupBarrier();
@@ -79,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 
   it.each<[string, string, readonly string[]]>([
     ["vectors of a vector buffer", "w[thread * 4] = v[thread * 8 : 4]", ["w[thread] = v[thread * 2];"]],
-    ["scalars of a vector buffer", "y[0] = v[thread]", ["y[0] = v[thread / 4][thread % 4];"]],
+    ["scalars of a vector buffer", "y[0] = v[thread]", ["y[0] = v[thread >> 2u][thread & 3];"]],
     ["a known lane of a vector buffer", "y[0] = v[6]", ["y[0] = v[1][2];"]],
     ["vectors of a scalar buffer", "w[0] = x[thread : 4]", ["w[0] = vec4f(x[thread], x[thread + 1], x[thread + 2], x[thread + 3]);"]],
     ["vector stores to a scalar buffer", "y[thread * 2] = vec2(1.0, 2.0)", ["let y_at = thread * 2;", "let y_value = vec2f(1.0, 2.0);", "y[y_at] = y_value.x;", "y[y_at + 1] = y_value.y;"]],

@@ -1,0 +1,130 @@
+/**
+ * Index arithmetic as graphics compilers like it, for WGSL: quotients and remainders by powers of two become shifts and masks
+ * (software adapters divide lane by lane), accesses of whole vectors count in vectors, and the terms of an index stand in the
+ * order of the loops that change them, so that hoist-invariants.ts can take the leading ones out. Exact. Runs after legalize.ts.
+ */
+import { int } from "./build.ts";
+import { type Expression, i32, type Kernel, type Statement } from "./node.ts";
+import { type Facts, type Range, rangeOf, type Term, termsOf } from "./ranges.ts";
+import { exactQuotient, simplifyProduct, sumOf } from "./simplify-integer.ts";
+
+const isPowerOfTwo = (value: number): boolean => value > 0 && Number.isInteger(Math.log2(value));
+
+interface Scope {
+  readonly kernel: Kernel;
+  readonly ranges: Map<string, Range>;
+  /** How many loops change a name; 0 for those that none does. */
+  readonly depths: Map<string, number>;
+}
+
+const instruction = (op: "shift_right" | "bit_and", a: Expression, b: Expression): Expression => ({ kind: "instruction", type: i32, op, args: [a, b] });
+
+/** Loops around the innermost name of an expression. */
+function depthOf(e: Expression, scope: Scope): number {
+  switch (e.kind) {
+    case "ref":
+      return scope.depths.get(e.name) ?? 0;
+    case "instruction":
+    case "vector":
+      return Math.max(0, ...e.args.map((arg) => depthOf(arg, scope)));
+    case "convert":
+    case "bitcast":
+    case "splat":
+    case "lane":
+      return depthOf(e.arg, scope);
+    case "load":
+    case "element":
+      return Number.POSITIVE_INFINITY;
+    case "const":
+    case "extent":
+    case "builtin":
+      return 0;
+    default:
+      return e satisfies never;
+  }
+}
+
+function byDepth(e: Expression, scope: Scope): Expression {
+  const terms = termsOf(e);
+  if (terms.length < 2) return e;
+  const depth = (term: Term): number => (term.base ? depthOf(term.base, scope) : 0);
+  return sumOf([...terms].sort((a, b) => depth(a) - depth(b)));
+}
+
+function rewriteExpression(e: Expression, scope: Scope): Expression {
+  const again = (inner: Expression): Expression => rewriteExpression(inner, scope);
+  const facts: Facts = (name) => scope.ranges.get(name);
+  switch (e.kind) {
+    case "const":
+    case "ref":
+    case "extent":
+    case "builtin":
+      return e;
+    case "load":
+      return { ...e, index: e.index.map((index) => indexOf(index, e.buffer, e.type.lanes, scope)) };
+    case "element":
+      return { ...e, index: again(e.index) };
+    case "instruction": {
+      const [a, b] = e.args;
+      const by = b?.kind === "const" ? b.value : 0;
+      if (e.type.scalar === "i32" && e.type.lanes === 1 && a && (e.op === "div" || e.op === "rem") && isPowerOfTwo(by) && rangeOf(a, facts).low >= 0)
+        return e.op === "div" ? instruction("shift_right", again(a), int(Math.log2(by))) : instruction("bit_and", again(a), int(by - 1));
+      return { ...e, args: e.args.map(again) };
+    }
+    case "vector":
+      return { ...e, args: e.args.map(again) };
+    case "convert":
+    case "bitcast":
+    case "splat":
+    case "lane":
+      return { ...e, arg: again(e.arg) };
+    default:
+      return e satisfies never;
+  }
+}
+
+/** An index of `lanes` elements: a multiple of them where they are a whole vector of the buffer. */
+function indexOf(index: Expression, buffer: string, lanes: number, scope: Scope): Expression {
+  const width = scope.kernel.buffers.find((candidate) => candidate.name === buffer)?.lanes ?? 1;
+  if (width > 1 && lanes === width) return simplifyProduct(byDepth(rewriteExpression(exactQuotient(index, width), scope), scope), int(width));
+  return byDepth(rewriteExpression(index, scope), scope);
+}
+
+function rewriteBlock(statements: readonly Statement[], scope: Scope, depth: number): readonly Statement[] {
+  const facts: Facts = (name) => scope.ranges.get(name);
+  return statements.map((statement): Statement => {
+    const of = (e: Expression): Expression => rewriteExpression(e, scope);
+    switch (statement.kind) {
+      case "let": {
+        scope.ranges.set(statement.name, rangeOf(statement.value, facts));
+        scope.depths.set(statement.name, Math.min(depth, depthOf(statement.value, scope)));
+        return { ...statement, value: of(statement.value) };
+      }
+      case "var":
+        scope.depths.set(statement.name, Number.POSITIVE_INFINITY);
+        return { ...statement, value: of(statement.value) };
+      case "assign":
+        return { ...statement, value: of(statement.value) };
+      case "set":
+        return { ...statement, index: of(statement.index), value: of(statement.value) };
+      case "store":
+        return { ...statement, index: statement.index.map((index) => indexOf(index, statement.buffer, statement.value.type.lanes, scope)), value: of(statement.value) };
+      case "for": {
+        scope.ranges.set(statement.name, { low: rangeOf(statement.start, facts).low, high: rangeOf(statement.end, facts).high - 1 });
+        scope.depths.set(statement.name, depth + 1);
+        return { ...statement, start: of(statement.start), end: of(statement.end), step: of(statement.step), body: rewriteBlock(statement.body, scope, depth + 1) };
+      }
+      case "if":
+        return { ...statement, condition: of(statement.condition), then: rewriteBlock(statement.then, scope, depth), otherwise: rewriteBlock(statement.otherwise, scope, depth) };
+      case "array":
+      case "barrier":
+      case "comment":
+        return statement;
+      default:
+        return statement satisfies never;
+    }
+  });
+}
+
+/** The kernel with cheap indices. cost: linear */
+export const cheapIndices = (kernel: Kernel): Kernel => ({ ...kernel, body: rewriteBlock(kernel.body, { kernel, ranges: new Map(), depths: new Map() }, 0) });

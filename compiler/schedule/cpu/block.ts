@@ -1,0 +1,122 @@
+/**
+ * Template "block": one invocation makes a block of a product, of whole rows where it can. Both operands are packed into
+ * panels in the order in which the register loop reads them; the left one is computed on the way, so that a norm applied to
+ * it costs a pass that is made anyway. The finished block is folded along its rows and stored while it is in cache.
+ */
+import type { Range } from "../../folds/expression.ts";
+import { extentValue } from "../../ir/extent.ts";
+import * as k from "../../kernel/build.ts";
+import type { Expression, Lanes, ValueType } from "../../kernel/node.ts";
+import * as s from "../../kernel/statements.ts";
+import type { FlatContraction } from "../contraction-state.ts";
+import { type BoundKernel, ceilDivide, type KernelWriter } from "../kernel-writer.ts";
+import { emitRowFolds, lastPart } from "../row-folds.ts";
+import type { BlockTile } from "../tile.ts";
+import { emitBlockEpilogue } from "./block-epilogue.ts";
+import { packLeft, packRight } from "./block-pack.ts";
+import { type BlockState, rowCounters } from "./block-state.ts";
+import { registerColumns, registerRows } from "./choose-block.ts";
+
+/** min(size, extent - first), or `size` where it divides the extent. */
+function presentOf(writer: KernelWriter, first: Expression, extent: Range["extent"], size: number): Expression {
+  const value = extentValue(extent);
+  return value !== undefined && value % size === 0 ? k.int(size) : k.min(k.int(size), k.sub(writer.extent(extent), first));
+}
+
+export function scheduleBlock(writer: KernelWriter, flat: FlatContraction, tile: BlockTile, name: string): BoundKernel {
+  const { definition } = flat.region;
+  const columns = extentValue(flat.column.extent);
+  const lanes: Lanes = flat.column.extent.terms.length > 0 && flat.column.extent.terms.every((term) => term.coefficient % 4 === 0) ? 4 : 1;
+  const vector: ValueType = { scalar: definition.dtype, lanes: 4 };
+  const firstRow = writer.let("first_row", k.mul(k.builtin("group_y"), k.int(tile.rows)));
+  const firstColumn = columns !== undefined && columns <= tile.columns ? k.int(0) : writer.let("first_column", k.mul(k.builtin("group_x"), k.int(tile.columns)));
+  const size = tile.rows * tile.columns;
+  const state: BlockState = {
+    writer, flat, tile, lanes, firstRow, firstColumn, vector,
+    rows: writer.let("rows", presentOf(writer, firstRow, flat.row.extent, tile.rows)),
+    columns: columns !== undefined && columns <= tile.columns ? k.int(columns) : writer.let("columns", presentOf(writer, firstColumn, flat.column.extent, tile.columns)),
+    batch: extentValue(flat.batch.extent) === 1 ? k.int(0) : k.builtin("group_z"),
+    left: writer.workgroupArray("left_panels", vector, (tile.rows / registerRows) * tile.inner),
+    right: flat.products.every((_, i) => flat.region.panels?.[i] !== undefined) ? "" : writer.workgroupArray("right_panel", vector, 2 * tile.inner),
+    products: new Map(flat.products.map((product) => [product.name, writer.workgroupArray(`${lastPart(product.name)}_block`, { scalar: definition.dtype, lanes }, size / lanes)])),
+    statistics: new Map(),
+  };
+  emitStatistics(state);
+  const inner = extentValue(flat.inner.extent);
+  if (inner !== undefined && inner <= tile.inner) emitPart(state, k.int(0), k.int(inner));
+  else writer.for("inner_first", k.int(0), writer.extent(flat.inner.extent), k.int(tile.inner), (first) => emitPart(state, first, writer.let("inner_count", presentOf(writer, first, flat.inner.extent, tile.inner))));
+  emitBlockEpilogue(state);
+  return writer.finish({
+    name, mode: "workgroup", workgroupSize: 1,
+    grid: [ceilDivide(flat.column.extent, tile.columns), ceilDivide(flat.row.extent, tile.rows), ceilDivide(flat.batch.extent, 1)],
+  });
+}
+
+/** Folds of the left operand's rows. Those that could ride along with the product are made here too: the row is in cache. */
+function emitStatistics(state: BlockState): void {
+  const { writer, flat, tile } = state;
+  const members = [...flat.region.prologue, ...flat.region.ride];
+  if (members.length === 0) return;
+  const arrays = members.map((member) => ({ member, type: { scalar: member.definition.dtype, lanes: 1 } as ValueType, array: writer.workgroupArray(`${lastPart(member.definition.name)}_rows`, { scalar: member.definition.dtype, lanes: 1 }, tile.rows) }));
+  writer.for("row", k.int(0), state.rows, k.int(1), (local) => {
+    const team = { rows: [local], rowCount: tile.rows, lane: k.int(0), lanes: 1 };
+    const values = emitRowFolds({ writer, flattening: flat.flattening, team, counters: new Map(rowCounters(state, k.add(state.firstRow, local))) }, members);
+    for (const { member, array } of arrays) {
+      const read = values.get(member.definition.name);
+      if (read) writer.add(s.set(array, local, read(local)));
+    }
+  });
+  for (const { member, array, type } of arrays) state.statistics.set(member.definition.name, (row) => k.element(array, type, row));
+}
+
+/** Adds the products of `count` elements of the contracted axis from `first` on to the block. */
+function emitPart(state: BlockState, first: Expression, count: Expression): void {
+  const { writer, flat } = state;
+  packLeft(state, first, count);
+  writer.for("panel_column", k.int(0), state.columns, k.int(registerColumns), (column) => {
+    flat.products.forEach((product, i) => {
+      const panels = flat.region.panels?.[i];
+      if (panels === undefined) packRight(state, product.right, column, first, count);
+      const right: ReadRight = panels === undefined ? (at) => k.element(state.right, state.vector, at) : storedPanel(state, panels, column, first);
+      writer.for("panel_row", k.int(0), state.rows, k.int(registerRows), (row) => emitRegisterTile(state, product.name, right, row, column, first, count));
+    });
+  });
+}
+
+/** Element `at` of a panel of the right operand: four columns of one k. */
+type ReadRight = (at: Expression) => Expression;
+
+function storedPanel({ writer, flat, firstColumn, vector }: BlockState, panels: string, column: Expression, first: Expression): ReadRight {
+  const panel = k.div(k.add(firstColumn, column), k.int(registerColumns));
+  const begin = writer.let("panel", k.mul(k.add(k.mul(panel, writer.extent(flat.inner.extent)), first), k.int(registerColumns)));
+  return (at) => writer.load(panels, k.add(begin, k.mul(at, k.int(vector.lanes))), vector.lanes);
+}
+
+/** The register loop: four rows by eight columns over one panel of each operand. */
+function emitRegisterTile(state: BlockState, product: string, right: ReadRight, row: Expression, column: Expression, first: Expression, count: Expression): void {
+  const { writer, tile, vector, lanes } = state;
+  const block = state.products.get(product) ?? "";
+  const zero = k.splat(k.constant(vector.scalar, 0), 4);
+  const totals = Array.from({ length: registerRows }, () => [writer.variable("total", zero), writer.variable("total", zero)] as const);
+  const panel = writer.let("panel", k.mul(k.div(row, k.int(registerRows)), k.int(tile.inner)));
+  writer.for("k", k.int(0), count, k.int(1), (at) => {
+    const left = k.element(state.left, vector, k.add(panel, at));
+    const rights = [0, 1].map((half) => writer.let("right", right(k.add(k.mul(at, k.int(2)), k.int(half)))));
+    totals.forEach((halves, i) => {
+      const repeated = writer.let("left", k.splat(k.lane(left, i), 4));
+      halves.forEach((total, half) => total.assign(k.fma(repeated, rights[half] as Expression, total.ref)));
+    });
+  });
+  const at = (i: number, half: number): Expression => k.add(k.mul(k.add(row, k.int(i)), k.int(tile.columns / lanes)), k.add(k.div(column, k.int(lanes)), k.int((half * 4) / lanes)));
+  const places = totals.map((halves, i) => halves.map((_, half) => writer.let("place", at(i, half))));
+  const type: ValueType = { scalar: vector.scalar, lanes };
+  const values = (i: number, half: number): Expression[] => {
+    const total = totals[i]?.[half]?.ref ?? zero;
+    return lanes === 4 ? [total] : [0, 1, 2, 3].map((lane) => k.lane(total, lane));
+  };
+  const each = (act: (place: Expression, value: Expression) => void): void => {
+    for (const [i, halves] of totals.entries()) for (const half of halves.keys()) values(i, half).forEach((value, lane) => act(k.add(places[i]?.[half] ?? k.int(0), k.int(lane)), value));
+  };
+  if (k.constantValue(first) === 0) return each((place, value) => writer.add(s.set(block, place, value)));
+  writer.add(s.when(k.eq(first, k.int(0)), writer.block(() => each((place, value) => writer.add(s.set(block, place, value)))), writer.block(() => each((place, value) => writer.add(s.set(block, place, k.add(k.element(block, type, place), value)))))));
+}

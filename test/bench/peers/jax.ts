@@ -1,0 +1,123 @@
+/** jax-js: functions compiled by its `jit`, on its WebGPU and wasm devices. Every use of an array but the last takes `.ref`. */
+import type { Tensors } from "../data.ts";
+import { provideGpu, provideIteratorMethods, provideNavigator } from "../gpu-globals.ts";
+import { type Form, normEpsilon, rmsEpsilon } from "../workloads.ts";
+import { joined, loadPackage, type Peer } from "./peer.ts";
+
+interface JaxArray {
+  readonly ref: JaxArray;
+  add(other: JaxArray | number): JaxArray;
+  mul(other: JaxArray | number): JaxArray;
+  reshape(shape: readonly number[]): JaxArray;
+  data(): Promise<Float32Array>;
+}
+
+type Arrays = Readonly<Record<string, JaxArray>>;
+type Model = (parameters: Arrays, inputs: Arrays) => JaxArray | readonly JaxArray[];
+
+interface Jax {
+  readonly numpy: {
+    array(data: Float32Array): JaxArray;
+    matmul(a: JaxArray, b: JaxArray): JaxArray;
+    mean(x: JaxArray, axis: number, options: { keepdims: boolean }): JaxArray;
+    square(x: JaxArray): JaxArray;
+    sqrt(x: JaxArray): JaxArray;
+    reciprocal(x: JaxArray): JaxArray;
+  };
+  readonly nn: {
+    standardize(x: JaxArray, axis: number, options: { epsilon: number }): JaxArray;
+    gelu(x: JaxArray, options: { approximate: boolean }): JaxArray;
+    relu(x: JaxArray): JaxArray;
+    silu(x: JaxArray): JaxArray;
+    dotProductAttention(q: JaxArray, k: JaxArray, v: JaxArray): JaxArray;
+  };
+  readonly lax: { convGeneralDilated(x: JaxArray, w: JaxArray, strides: readonly number[], padding: readonly (readonly number[])[]): JaxArray };
+  readonly tree: { ref<T>(tree: T): T; dispose(tree: unknown): void };
+  init(device: string): Promise<readonly string[]>;
+  defaultDevice(device: string): void;
+  jit(model: Model): Model & { dispose(): void };
+}
+
+function modelOf({ numpy: np, nn, lax }: Jax, form: Form): Model {
+  const get = (arrays: Arrays, name: string): JaxArray => {
+    const found = arrays[name];
+    if (!found) throw new Error(`no array '${name}'`);
+    return found;
+  };
+  const norm = (x: JaxArray, gain: JaxArray, bias: JaxArray): JaxArray => nn.standardize(x, -1, { epsilon: normEpsilon }).mul(gain).add(bias);
+  const gelu = (x: JaxArray): JaxArray => nn.gelu(x, { approximate: false });
+  return (parameters, inputs) => {
+    const p = (name: string): JaxArray => get(parameters, name);
+    const x = get(inputs, "x");
+    const linear = (a: JaxArray, w: string, b: string): JaxArray => np.matmul(a, p(w)).add(p(b));
+    switch (form.kind) {
+      case "norm":
+        return norm(x, p("gain"), p("bias"));
+      case "norm-product-gelu":
+        return gelu(linear(norm(x, p("gain"), p("bias")), "w", "b"));
+      case "mlp": {
+        const a = nn.relu(norm(linear(x, "w1", "b1"), p("g1"), p("h1")));
+        return linear(nn.relu(norm(linear(a, "w2", "b2"), p("g2"), p("h2"))), "w3", "b3");
+      }
+      case "gated": {
+        const scale = np.reciprocal(np.sqrt(np.mean(np.square(x.ref), -1, { keepdims: true }).add(rmsEpsilon)));
+        const n = x.mul(scale).mul(p("gain"));
+        return np.matmul(nn.silu(np.matmul(n.ref, p("wg"))).mul(np.matmul(n, p("wu"))), p("wd"));
+      }
+      case "block": {
+        const { rows, width, heads } = form;
+        const n = norm(x.ref, p("g1"), p("h1"));
+        const head = (from: JaxArray, w: string, b: string): JaxArray => linear(from, w, b).reshape([rows, heads, width / heads]);
+        const [q, k, v] = [head(n.ref, "wq", "bq"), head(n.ref, "wk", "bk"), head(n, "wv", "bv")];
+        const s = x.add(linear(nn.dotProductAttention(q, k, v).reshape([rows, width]), "wo", "bo"));
+        return s.ref.add(linear(gelu(linear(norm(s, p("g2"), p("h2")), "w1", "b1")), "w2", "b2"));
+      }
+      case "residual-norm": {
+        const s = x.add(get(inputs, "r"));
+        return [s.ref, norm(s, p("gain"), p("bias"))];
+      }
+      case "group-norm-convolution": {
+        const { rows, channels, side, groups } = form;
+        const grouped = nn.standardize(x.reshape([rows, groups, (channels / groups) * side * side]), -1, { epsilon: normEpsilon });
+        const n = grouped.reshape([rows, channels, side, side]).mul(p("gain").reshape([channels, 1, 1])).add(p("bias").reshape([channels, 1, 1]));
+        return lax.convGeneralDilated(nn.silu(n), p("w"), [1, 1], [[1, 1], [1, 1]]).add(p("b"));
+      }
+      default:
+        return form satisfies never;
+    }
+  };
+}
+
+const peer = (name: string, device: "webgpu" | "wasm"): Peer => ({
+  name, onAdapter: device === "webgpu",
+  open: async ({ adapter }) => {
+    provideIteratorMethods();
+    if (device === "webgpu") await provideGpu(adapter);
+    else provideNavigator(1);
+    const jax = await loadPackage<Jax>("@jax-js/jax");
+    const offered = await jax.init(device);
+    if (!offered.includes(device)) throw new Error(`jax-js offers ${offered.join(", ")}`);
+    jax.defaultDevice(device);
+    const upload = (tensors: Tensors): Record<string, JaxArray> => Object.fromEntries(Object.entries(tensors).map(([key, { data, shape }]) => [key, jax.numpy.array(data).reshape(shape)]));
+    return {
+      description: `jax-js, ${device}`,
+      build: async ({ form }, parameters) => {
+        const held = upload(parameters);
+        const compiled = jax.jit(modelOf(jax, form));
+        return {
+          run: async (inputs) => {
+            const outputs = compiled(jax.tree.ref(held), upload(inputs));
+            return joined(await Promise.all((Array.isArray(outputs) ? (outputs as readonly JaxArray[]) : [outputs as JaxArray]).map((output) => output.data())));
+          },
+          dispose: () => {
+            compiled.dispose();
+            jax.tree.dispose(held);
+          },
+        };
+      },
+    };
+  },
+});
+
+export const jaxWebGpu = peer("jax-webgpu", "webgpu");
+export const jaxWasm = peer("jax-wasm", "wasm");
