@@ -1,6 +1,6 @@
 /**
  * Placement: which values go to memory, by cost. Every kernel of the plan ends at a stored value; what is not stored is
- * computed inside the kernels that need it. Exact search up to a dozen decisions, steepest descent beyond.
+ * computed inside the kernels that need it. Exact search up to nine decisions, steepest descent beyond.
  */
 import type { Program } from "../folds/node.ts";
 import { type Decision, type EvaluateOptions, type Evaluation, type Legal, PlacementEvaluator, type PlacedRegion, RegionPrices } from "./evaluate-placement.ts";
@@ -26,9 +26,9 @@ export interface PlaceOptions extends EvaluateOptions {
   readonly exactUpTo?: number;
 }
 
-const exactSearchLimit = 11;
+const exactSearchLimit = 9;
 
-/** cost: up to 2^11 evaluations; beyond, about 14 for each decision and round, with a few rounds from each end. */
+/** cost: up to 2^9 evaluations; beyond, about 14 for each decision and round, with a few rounds from each end. */
 export function place(program: Program, options: PlaceOptions): Placement | Illegal {
   const evaluator = new PlacementEvaluator(program, options, options.prices ?? new RegionPrices());
   const { decisions } = evaluator;

@@ -113,5 +113,11 @@ function unrollBlock(statements: readonly Statement[], taken: Set<string>): read
   });
 }
 
-/** The kernel with its small marked loops written out. */
-export const unroll = (kernel: Kernel): Kernel => ({ ...kernel, body: unrollBlock(kernel.body, declaredNames(kernel)) });
+/** The kernel with its small marked loops written out; the same object when none is marked. */
+export function unroll(kernel: Kernel): Kernel {
+  let marked = false;
+  visitStatements(kernel.body, (statement) => {
+    marked ||= statement.kind === "for" && statement.unroll;
+  });
+  return marked ? { ...kernel, body: unrollBlock(kernel.body, declaredNames(kernel)) } : kernel;
+}

@@ -125,7 +125,8 @@ function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer, notes:
 export function emitWgsl(source: Kernel, notes: Notes = noNotes): string {
   if (source.mode !== "workgroup") throw new InternalError("wgsl", `${source.name} is a thread kernel`);
   // What is written out has constants where it had counters. The host binds the extents of the source.
-  const written = { ...simplify(unroll(source)), extents: source.extents };
+  const unrolled = unroll(source);
+  const written = unrolled === source ? source : { ...simplify(unrolled), extents: source.extents };
   const kernel = hoistInvariants(cheapIndices(legalize(written, "wgsl")));
   const use = usesOf(kernel);
   const printer: Printer = { name: nameTable(Object.keys(builtinSources)), field: nameTable([]), buffers: new Map(kernel.buffers.map((buffer) => [buffer.name, buffer])) };
