@@ -21,6 +21,7 @@ interface Carry {
 }
 
 export function evaluateScan(expression: ScanExpression, frame: Frame): Value {
+  if (!distinctNames(expression, frame)) return errorValue;
   const sequences = sequencesOf(expression, frame);
   const carries = sequences && initialCarries(expression, frame);
   if (!sequences || !carries) return errorValue;
@@ -38,15 +39,29 @@ export function evaluateScan(expression: ScanExpression, frame: Frame): Value {
   });
   const emitted = runSteps(expression, inner, carries);
   if (!emitted) return errorValue;
+  if (emitted.length + carries.length === 0) return fail(frame, catalog.scanBody, expression.span, ["nothing is emitted or carried"], { hint: "write emit ... in the body, or a carry after 'with'" });
   const missing = carries.find((carry) => !carry.next);
   if (missing) return fail(frame, catalog.scanBody, expression.span, [`the carry '${missing.name}' has no next value`], { hint: `write next ${missing.name} = ... in the body` });
   const operands = [...sequences, ...carries.map((carry) => carry.initial), ...carries.flatMap((carry) => carry.next ?? []), ...emitted];
   const places = [...expression.elements.map((name) => ({ name: `the sequence of '${name.text}'`, span: expression.sequence.span })), ...expression.state.map(({ name }) => ({ name: `'${name.text}'`, span: name.span }))];
-  const first = emitted.length > 0 ? 0 : emitted.length;
-  const results = Array.from({ length: emitted.length || carries.length }, (_, i) => applyToNodes(frame, "scan", operands, { scan, elements: sequences.length, carries: carries.length, result: first + i }, expression.span, places));
+  const results = Array.from({ length: emitted.length || carries.length }, (_, i) => applyToNodes(frame, "scan", operands, { scan, elements: sequences.length, carries: carries.length, result: i }, expression.span, places));
   const [only] = results;
   if (results.some((result) => result.kind === "error")) return errorValue;
   return results.length === 1 && only ? only : { kind: "tuple", items: results };
+}
+
+/** Elements and carries share one scope. */
+function distinctNames(expression: ScanExpression, frame: Frame): boolean {
+  const seen = new Map<string, ScanExpression["span"]>();
+  for (const { text, span } of [...expression.elements, ...expression.state.map(({ name }) => name)]) {
+    const before = seen.get(text);
+    if (before) {
+      fail(frame, catalog.duplicateName, span, [text], { notes: [{ message: "first bound here", span: before }] });
+      return false;
+    }
+    seen.set(text, span);
+  }
+  return true;
 }
 
 function sequencesOf(expression: ScanExpression, frame: Frame): TensorNode[] | undefined {
