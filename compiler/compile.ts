@@ -3,10 +3,7 @@
  * (syntax/, check/), everything after is runtime. Pure: no file, no device, no clock.
  */
 import { type Artifact, artifactVersion, type ArtifactKernel, type BufferSpec, type Dispatch, type ExtentExpression } from "../runtime/artifact.ts";
-import { base64 } from "./backends/base64.ts";
-import { emitGpuJs } from "./backends/gpujs/emit.ts";
-import { emitWasm, usesFma } from "./backends/wasm/emit.ts";
-import { emitWgsl } from "./backends/wgsl/emit.ts";
+import { artifactKernel, type KernelTarget, noPlaces, type Place, type Places } from "./backends/artifact-kernel.ts";
 import { required } from "./errors.ts";
 import { Expressions } from "./folds/expression.ts";
 import { lowerToFolds } from "./folds/lower.ts";
@@ -16,6 +13,9 @@ import { bySubject, derivationOf } from "./fusion/derivation.ts";
 import type { PlacedRegion } from "./fusion/evaluate-placement.ts";
 import { packOperands } from "./fusion/pack-operands.ts";
 import { fuse } from "./fusion/fuse.ts";
+import { refusedRecurrences, slowRecurrences } from "./fusion/fuse-sequence.ts";
+import type { FuseOptions } from "./fusion/fuse-segment.ts";
+import { firstStepOf, type Region } from "./fusion/region.ts";
 import type { Contract } from "./fusion/rules/rule.ts";
 import { type Bindings, extentTree, productOfExtents } from "./ir/extent.ts";
 import type { Origin, TensorFunction } from "./ir/node.ts";
@@ -32,7 +32,7 @@ import { positionOf, type SourceFile, sourceFile } from "./source/source-file.ts
 import type { CostConstants, CostPreset, Limits } from "./target.ts";
 import { target as makeTarget } from "./target.ts";
 
-export type KernelTarget = "wgsl" | "gpujs" | "wasm";
+export type { KernelTarget };
 
 export interface PlanOptions {
   readonly contract?: Contract;
@@ -46,6 +46,10 @@ export interface PlanOptions {
   readonly assume?: Bindings;
   /** `as-f32`: f32 in the place of f16, for devices without `shader-f16`. `native` when left out. */
   readonly f16?: "native" | "as-f32";
+  /** `one-kernel`: all steps of a scan in one kernel where that can be; `unrolled`: written out step by step. What costs less when left out. */
+  readonly scans?: "one-kernel" | "unrolled";
+  /** Steps of a scan in one dispatch; as many as take about a second at most when left out. */
+  readonly stepsAtOnce?: number;
   /** With it, kernels carry the places in the source that they compute: in comments, and for errors at run time. */
   readonly sourceOf?: SourceOf;
 }
@@ -67,27 +71,49 @@ export interface Compiled {
 }
 
 export function compileFunction(given: TensorFunction, name: KernelTarget, options: PlanOptions = {}): Compiled {
-  const fn = unrollScans(options.f16 === "as-f32" ? widenHalf(given) : given);
   const e = new Expressions();
-  const lowered = lowerToFolds(fn, e);
+  const { fn, lowered } = lowerScans(e, options.f16 === "as-f32" ? widenHalf(given) : given, name, options);
   const plan = planProgram(e, lowered, name, options);
   return { e, fn, lowered, plan, artifact: assemble(fn, plan, name, options.sourceOf) };
 }
 
-function planProgram(e: Expressions, lowered: Program, name: KernelTarget, options: PlanOptions): Plan {
+/** Scans become recurrences where these are kernels of the target, and are written out step by step elsewhere. */
+function lowerScans(e: Expressions, given: TensorFunction, name: KernelTarget, options: PlanOptions): Pick<Compiled, "fn" | "lowered"> {
+  const lower = (fn: TensorFunction): Program => lowerToFolds(fn, e);
+  const everywhere = name === "gpujs" ? "GPU.js has no kernel that walks all steps" : options.fusion === "none" ? "each op is a kernel of its own" : options.scans === "unrolled" ? "asked for" : undefined;
+  // A scan in the body of another one is written out.
+  const fn = unrollScans(given, (_, around) => everywhere ?? (around.size > 0 ? "it stands in the body of another scan" : undefined));
+  const lowered = lower(fn);
+  const context = { target: makeTarget(name, options.cost, options.limits), assume: options.assume ?? {}, tensorOf: tensorsOf(lowered) };
+  const refused = refusedRecurrences(e, lowered, context);
+  if (options.scans === undefined) for (const [scan, reason] of slowRecurrences(e, lowered, context, (program) => fuse(e, program, fuseOptions(e, name, options)).placement)) refused.set(scan, reason);
+  if (refused.size === 0) return { fn, lowered };
+  const rest = unrollScans(fn, (scan) => refused.get(`scan${scan}`));
+  return { fn: rest, lowered: lower(rest) };
+}
+
+/** Types of sources and definitions by name. */
+function tensorsOf(program: Program): (tensor: string) => TensorType {
+  const types = new Map<string, TensorType>(program.sources.map((source) => [source.name, source.type]));
+  for (const definition of program.definitions) types.set(definition.name, { dtype: definition.dtype, shape: definition.box.map((range) => range.extent) });
+  return (tensor) => required(types.get(tensor), "plan", `type of '${tensor}'`);
+}
+
+function fuseOptions(e: Expressions, name: KernelTarget, options: PlanOptions): FuseOptions {
   const target = makeTarget(name, options.cost, options.limits);
-  const tensorsOf = (program: Program): ((tensor: string) => TensorType) => {
-    const types = new Map<string, TensorType>(program.sources.map((source) => [source.name, source.type]));
-    for (const definition of program.definitions) types.set(definition.name, { dtype: definition.dtype, shape: definition.box.map((range) => range.extent) });
-    return (tensor) => required(types.get(tensor), "plan", `type of '${tensor}'`);
-  };
-  const fused = fuse(e, lowered, {
+  return {
     contract: options.contract ?? "reassociate",
     fusion: options.fusion ?? "all",
+    ...(options.stepsAtOnce === undefined ? {} : { stepsAtOnce: options.stepsAtOnce }),
     templates: name === "gpujs" ? "thread" : "workgroup",
     context: (program): CostContext => ({ target, assume: options.assume ?? {}, tensorOf: tensorsOf(program) }),
     lanes: (program) => (region) => lanesOf(e, region, tensorsOf(program)),
-  });
+  };
+}
+
+function planProgram(e: Expressions, lowered: Program, name: KernelTarget, options: PlanOptions): Plan {
+  const target = makeTarget(name, options.cost, options.limits);
+  const fused = fuse(e, lowered, fuseOptions(e, name, options));
   // Processors read the right operand in panels; GPUs stage it in workgroup memory.
   const placement = name === "wasm" ? packOperands(e, fused.placement, { target, assume: options.assume ?? {}, tensorOf: tensorsOf(fused.placement.program) }) : fused.placement;
   const tensorOf = tensorsOf(placement.program);
@@ -109,7 +135,7 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
     chosen.set(placed, costs);
     const bound = placed.twin && twin ? { kernel: twin.kernel, tensors: twin.tensors.map(placed.twin.name) } : scheduleRegion(e, placed.region, costs.tile, kernelName, tensorOf);
     scheduled.set(placed, bound);
-    return { name: kernelName, phase: placed.phase, region: placed.region, cost: costs, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, applied) };
+    return { name: kernelName, phase: placed.phase, region: placed.region, cost: costs, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, applied), ...repeatOf(placed.region, costs.tile) };
   });
   const phaseOf = new Map(placement.regions.flatMap((placed) => placed.roots.map((root) => [root, placed.phase] as const)));
   const kept = [...placement.reasons].map(([value, reason]): KeptValue => ({
@@ -119,15 +145,24 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
   return { target, program: placement.program, kernels, kept, microseconds: placement.microseconds, alternatives: fused.alternatives };
 }
 
+/** A recurrence that takes too long for one dispatch is dispatched for so many steps at a time. */
+function repeatOf(region: Region, tile: Tile): Pick<PlannedKernel, "repeat"> {
+  if (region.template !== "sequence" || tile.template !== "sequence" || tile.tile.steps === undefined) return {};
+  return { repeat: { extent: firstStepOf(region.recurrence), by: tile.tile.steps, below: extentTree(region.recurrence.step.extent) } };
+}
+
 /** The artifact: signature, buffers, kernels, and the two plans that refer to them. A plan may come with other kernels than planned. */
 export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sourceOf?: SourceOf): Artifact {
-  const outputOf = new Map(plan.program.outputs.map((output) => [output.definition, output.name]));
+  const given = new Set(plan.program.sources.map((source) => source.name));
+  /** An output may have the name of an input, as the states of a step have; its buffer then has another. */
+  const outputBuffer = (output: string): string => (given.has(output) ? `output ${output}` : output);
+  const outputOf = new Map(plan.program.outputs.map((output) => [output.definition, outputBuffer(output.name)]));
   const spec = (type: TensorType): { dtype: TensorType["dtype"]; shape: readonly ExtentExpression[] } => ({ dtype: type.dtype, shape: type.shape.map(extentTree) });
   const bufferName = (tensor: string): string => outputOf.get(tensor) ?? tensor;
   const length = (type: TensorType): ExtentExpression => extentTree(productOfExtents(type.shape));
   const buffers: BufferSpec[] = [
     ...plan.program.sources.map((source): BufferSpec => ({ name: source.name, role: source.role, dtype: source.type.dtype, length: length(source.type) })),
-    ...plan.program.outputs.map((output): BufferSpec => ({ name: output.name, role: "output", dtype: output.type.dtype, length: length(output.type) })),
+    ...plan.program.outputs.map((output): BufferSpec => ({ name: outputBuffer(output.name), role: "output", dtype: output.type.dtype, length: length(output.type) })),
     ...plan.kept.map((value): BufferSpec => ({ name: value.value, role: value.phase === "prepare" ? "prepared" : "temporary", dtype: value.type.dtype, length: length(value.type) })),
   ];
   const numbers = new Map<Kernel, number>();
@@ -138,7 +173,7 @@ export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sou
     kernels.push(artifactKernel(planned.kernel, name, sourceOf ? placesOf(planned, sourceOf) : noPlaces));
   }
   const dispatches = plan.kernels.map((planned) => {
-    const dispatch: Dispatch = { kernel: numbers.get(planned.kernel) ?? 0, buffers: inBindingOrder(planned, name).map(bufferName), grid: planned.kernel.grid };
+    const dispatch: Dispatch = { kernel: numbers.get(planned.kernel) ?? 0, buffers: inBindingOrder(planned, name).map(bufferName), grid: planned.kernel.grid, ...(planned.repeat ? { repeat: planned.repeat } : {}) };
     return { planned, dispatch };
   });
   const phase = (wanted: "prepare" | "run"): Dispatch[] => dispatches.filter(({ planned }) => planned.phase === wanted).map((each) => each.dispatch);
@@ -146,7 +181,7 @@ export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sou
     version: artifactVersion, model: fn.name, doc: fn.doc, target: name, extents: fn.extents,
     inputs: fn.inputs.map((leaf) => ({ name: leaf.name, ...spec(leaf.node.type) })),
     parameters: fn.parameters.map((leaf) => ({ name: leaf.path, ...spec(leaf.node.type), initialiser: leaf.initialiser })),
-    outputs: fn.outputs.map((output) => ({ name: output.name, ...spec(output.node.type) })),
+    outputs: fn.outputs.map(({ name: output, node }) => ({ name: output, ...spec(node.type), ...(given.has(output) ? { buffer: outputBuffer(output) } : {}) })),
     buffers, kernels, prepare: phase("prepare"), run: phase("run"),
   };
 }
@@ -157,21 +192,6 @@ export function inBindingOrder(planned: PlannedKernel, name: KernelTarget): stri
   const written = planned.kernel.buffers.map((buffer) => buffer.access === "write");
   return [...planned.tensors.filter((_, i) => !written[i]), ...planned.tensors.filter((_, i) => written[i])];
 }
-
-/** Places in the source: of a whole kernel, and of what it stores to a buffer, by the buffer's name. */
-interface Places {
-  readonly all: readonly Place[];
-  readonly ofBuffer: ReadonlyMap<string, string>;
-}
-
-interface Place {
-  /** `net.nf:4:10` */
-  readonly at: string;
-  /** The place and the line of text. */
-  readonly note: string;
-}
-
-const noPlaces: Places = { all: [], ofBuffer: new Map() };
 
 function placesOf(planned: PlannedKernel, sourceOf: SourceOf): Places {
   const placeOf = (origin: Origin): Place[] => {
@@ -190,35 +210,4 @@ function placesOf(planned: PlannedKernel, sourceOf: SourceOf): Places {
     return buffer !== undefined && place ? [[buffer, place.note]] : [];
   });
   return { all: [...new Map(all.map((place) => [place.note.replace(/:\d+: /, " "), place])).values()], ofBuffer: new Map(stored) };
-}
-
-export const artifactKernel = (kernel: Kernel, name: KernelTarget, places: Places = noPlaces): ArtifactKernel => ({
-  ...bodyOf[name](kernel, places),
-  ...(places.all.length > 0 ? { places: places.all.map(({ at }) => at) } : {}),
-});
-
-function wgslKernel(kernel: Kernel, places: Places): ArtifactKernel {
-  return {
-    kind: "wgsl", name: kernel.name, code: emitWgsl(kernel, { head: places.all.map(({ note }) => note), ofBuffer: places.ofBuffer }), entryPoint: "main",
-    bindings: kernel.buffers.map((buffer) => ({ name: buffer.name, access: buffer.access })), extents: kernel.extents,
-  };
-}
-
-function wasmKernel(kernel: Kernel): ArtifactKernel {
-  const plain = emitWasm(kernel, { relaxed: false });
-  return {
-    kind: "wasm", name: kernel.name, code: base64(plain.bytes), sharedAt: plain.sharedAt, scratchBytes: plain.scratchBytes,
-    ...(usesFma(kernel) ? { relaxedCode: base64(emitWasm(kernel, { relaxed: true }).bytes) } : {}),
-    bindings: kernel.buffers.map((buffer) => ({ name: buffer.name, access: buffer.access })), extents: kernel.extents,
-  };
-}
-
-const bodyOf: Readonly<Record<KernelTarget, (kernel: Kernel, places: Places) => ArtifactKernel>> = { wgsl: wgslKernel, gpujs: gpuJsKernel, wasm: wasmKernel };
-
-function gpuJsKernel(kernel: Kernel): ArtifactKernel {
-  return {
-    kind: "gpujs", name: kernel.name, code: emitGpuJs(kernel),
-    arguments: kernel.buffers.filter((buffer) => buffer.access === "read").map((buffer) => ({ name: buffer.name, columns: buffer.columns ?? buffer.length, length: buffer.length })),
-    output: [kernel.grid[0], kernel.grid[1]], extents: kernel.extents,
-  };
 }

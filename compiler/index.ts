@@ -23,6 +23,7 @@ export { sourceFile } from "./source/source-file.ts";
 export type { Compiled, KernelTarget, PlanOptions, SourceOf } from "./compile.ts";
 export type { Diagnostic } from "./diagnostics/diagnostic.ts";
 export type { SourceFile } from "./source/source-file.ts";
+export { Refusal } from "./errors.ts";
 export type { TensorFunction } from "./ir/node.ts";
 
 export interface CompileOptions extends PlanOptions {
@@ -47,7 +48,7 @@ export function checkSource(file: SourceFile, options: CompileOptions = {}): Mod
 }
 
 /** An ONNX file of one checked model, unfused; scans are written out. */
-export const exportOnnx = (model: TensorFunction, options: OnnxExportOptions = {}): OnnxExport => exportOnnxGraph(unrollScans(model), options);
+export const exportOnnx = (model: TensorFunction, options: OnnxExportOptions = {}): OnnxExport => exportOnnxGraph(unrollScans(model, () => "ONNX files hold the steps themselves"), options);
 
-/** Compiles one checked model for one target. */
+/** Compiles one checked model for one target. throws: Refusal, where the target cannot have it */
 export const compileModel = (model: TensorFunction, target: KernelTarget, options: PlanOptions = {}): Compiled => compileFunction(model, target, options);

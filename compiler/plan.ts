@@ -1,4 +1,5 @@
 /** The plan of one entry point for one target: kernels with their derivations, and why values are in memory. */
+import type { Repeat } from "../runtime/artifact.ts";
 import type { Program } from "./folds/node.ts";
 import { foldsOf, type RegionCost } from "./fusion/cost.ts";
 import { productsOf, type Region } from "./fusion/region.ts";
@@ -16,6 +17,8 @@ export interface PlannedKernel {
   readonly kernel: Kernel;
   /** Tensor bound to each buffer of the kernel, in buffer order: sources, stored values or outputs, by program name. */
   readonly tensors: readonly string[];
+  /** How often it is dispatched in a run, where that is not once. */
+  readonly repeat?: Repeat;
   /** The derivation: rules in order of application, with what they discharged. */
   readonly derivation: readonly Application[];
 }

@@ -20,6 +20,14 @@ export interface ParameterSpec extends TensorSpec {
   readonly initialiser: { readonly name: string; readonly value?: number };
 }
 
+export interface OutputSpec extends TensorSpec {
+  /** Name of its buffer, where it is not its own: an input or parameter has that. */
+  readonly buffer?: string;
+}
+
+/** The name of the buffer that an output is in. */
+export const bufferName = ({ name, buffer = name }: OutputSpec): string => buffer;
+
 /**
  * A piece of device memory. `input`, `parameter`, `output` refer to the tensor of the same name in the signature;
  * `prepared` is written by the prepare plan and lives as long as the parameters; `temporary` lives within one run.
@@ -80,6 +88,13 @@ export interface WasmKernel extends KernelBase {
 
 export type ArtifactKernel = WgslKernel | GpuJsKernel | WasmKernel;
 
+/** Again and again with the extent at 0, `by`, 2 `by`, ... below `below`; at least once. So no dispatch of a long loop is taken for a hang. */
+export interface Repeat {
+  readonly extent: string;
+  readonly by: number;
+  readonly below: ExtentExpression;
+}
+
 export interface Dispatch {
   /** Index into `kernels`. */
   readonly kernel: number;
@@ -87,6 +102,7 @@ export interface Dispatch {
   readonly buffers: readonly string[];
   /** Workgroups along x, y, z (wgsl, wasm); ignored for gpujs. */
   readonly grid: readonly [ExtentExpression, ExtentExpression, ExtentExpression];
+  readonly repeat?: Repeat;
 }
 
 export interface Artifact {
@@ -98,7 +114,7 @@ export interface Artifact {
   readonly extents: readonly string[];
   readonly inputs: readonly TensorSpec[];
   readonly parameters: readonly ParameterSpec[];
-  readonly outputs: readonly TensorSpec[];
+  readonly outputs: readonly OutputSpec[];
   readonly buffers: readonly BufferSpec[];
   readonly kernels: readonly ArtifactKernel[];
   /** Parameter-only work, run once per set of parameters. */

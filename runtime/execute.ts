@@ -8,7 +8,7 @@ import { RuntimeError, codeOf } from "./errors.ts";
 import { type Bindings, inferBindings } from "./extents.ts";
 import { Execution } from "./execution.ts";
 import { givenValues } from "./host-values.ts";
-import type { GpuOutputs, Program, RunOptions, RunResult } from "./program.ts";
+import type { GpuOutputs, KeptOutputs, Program, RunOptions, RunResult } from "./program.ts";
 
 const isLost = (thrown: unknown): boolean => codeOf(thrown) === "device-lost";
 
@@ -31,6 +31,11 @@ export class LoadedProgram<Inputs extends object, Parameters extends object, Out
     this.#execution = execution;
   }
 
+  get signature(): Program["signature"] {
+    const names = (specs: readonly { readonly name: string }[]): string[] => specs.map(({ name }) => name);
+    return { inputs: names(this.#artifact.inputs), outputs: names(this.#artifact.outputs), sharesBuffers: this.#device.shared !== undefined };
+  }
+
   async prepare(parameters: Parameters | (() => Parameters | Promise<Parameters>)): Promise<void> {
     this.#refuseIfDisposed("prepare");
     const loader: Loader = typeof parameters === "function" ? (parameters as Loader) : () => parameters;
@@ -38,17 +43,19 @@ export class LoadedProgram<Inputs extends object, Parameters extends object, Out
   }
 
   async run(inputs: Inputs, options: RunOptions<Extents> & { readonly output: "gpu" }): Promise<RunResult<GpuOutputs<Outputs>, Extents>>;
+  async run<Kept extends keyof Outputs>(inputs: Inputs, options: RunOptions<Extents> & { readonly output: readonly Kept[] }): Promise<RunResult<KeptOutputs<Outputs, Kept>, Extents>>;
   async run(inputs: Inputs, options?: RunOptions<Extents>): Promise<RunResult<Outputs, Extents>>;
-  async run(inputs: Inputs, { extents = {}, output = "host" }: RunOptions<Extents> = {}): Promise<RunResult<Outputs | GpuOutputs<Outputs>, Extents>> {
+  async run(inputs: Inputs, { extents = {}, output = "host" }: RunOptions<Extents> = {}): Promise<RunResult<never, Extents>> {
     const start = performance.now();
     this.#refuseIfDisposed("run");
     const given = givenValues("input", this.#artifact.inputs, inputs);
+    const kept = new Set(output === "host" ? [] : output === "gpu" ? this.signature.outputs : output);
     return this.#enqueue(async () => {
-      const ran = await this.#surviving((execution) => execution.run(given, extents as Bindings, output));
+      const ran = await this.#surviving((execution) => execution.run(given, extents as Bindings, kept));
       const outputs = Object.fromEntries(this.#artifact.outputs.map(({ name }, i) => [name, ran.outputs[i]]));
       const bound = Object.fromEntries(this.#artifact.extents.map((name) => [name, ran.bindings[name]]));
       // The generated module types both records by the signature that these names come from.
-      return { outputs: outputs as unknown as Outputs, extents: bound as unknown as Extents, dispatches: ran.dispatches, milliseconds: performance.now() - start };
+      return { outputs: outputs as never, extents: bound as unknown as Extents, dispatches: ran.dispatches, milliseconds: performance.now() - start };
     });
   }
 

@@ -2,10 +2,10 @@
  * Walks the plan of an artifact on one opening of a device: binds extents, keeps device buffers between runs of the same
  * extents, runs the prepare plan once per set of parameters and the run plan once per call. Flow: execute.ts -> here -> Device.
  */
-import type { Artifact, BufferSpec, Dispatch, TensorSpec } from "./artifact.ts";
+import { type Artifact, type BufferSpec, bufferName, type Dispatch, type TensorSpec } from "./artifact.ts";
 import type { BoundDispatch, BufferRequest, CompiledKernel, Device, DeviceBuffer, DispatchList, SharedMemory } from "./device.ts";
 import { RuntimeError, codeOf, messageOf } from "./errors.ts";
-import { type Bindings, evaluateExtent, evaluateShape, inferBindings } from "./extents.ts";
+import { type Bindings, evaluateExtent, evaluateShape, inferBindings, turnsOf } from "./extents.ts";
 import type { GivenValue } from "./host-values.ts";
 import { type PlannedBuffer, lifetimesOf, planMemory } from "./plan-memory.ts";
 import { type GpuTensor, type Tensor, allocate, gpuBytes } from "./tensor.ts";
@@ -100,12 +100,13 @@ export class Execution {
     return prepared;
   }
 
-  async run(given: readonly GivenValue[], extents: Bindings, output: "host" | "gpu"): Promise<Ran> {
+  /** `kept`: names of outputs that stay in memory of the device. */
+  async run(given: readonly GivenValue[], extents: Bindings, kept: ReadonlySet<string>): Promise<Ran> {
     const prepared = this.#prepared ?? (await this.#prepareWithout());
     const bindings = inferBindings(given, { ...extents, ...prepared.bindings });
     const { outputs } = this.#artifact;
     const outside = given.filter(isOutside);
-    const instance = await this.#instance(bindings, prepared, new Set([...outside.map(({ spec }) => spec.name), ...(output === "gpu" ? outputs.map(({ name }) => name) : [])]));
+    const instance = await this.#instance(bindings, prepared, new Set([...outside.map(({ spec }) => spec.name), ...outputs.filter(({ name }) => kept.has(name)).map(bufferName)]));
     for (const { spec, data } of given) {
       const buffer = instance.buffers.get(spec.name);
       if (buffer && data) this.#device.write(buffer, data);
@@ -113,22 +114,24 @@ export class Execution {
     const shapeOf = (spec: TensorSpec): number[] => evaluateShape(spec.shape, bindings);
     const list = instance.list;
     if (list) {
-      const data = await this.#device.run(list, outputs.map((spec) => this.#buffer(instance.buffers, spec.name)));
+      const data = await this.#device.run(list, outputs.map((spec) => this.#buffer(instance.buffers, bufferName(spec))));
       return { bindings, dispatches: list.dispatches.length, outputs: outputs.map((spec, i) => ({ dtype: spec.dtype, shape: shapeOf(spec), data: data[i] ?? allocate(spec.dtype, 0) })) };
     }
-    const shared = this.#shared(outside[0]?.label ?? `output '${outputs[0]?.name}'`);
+    const shared = this.#shared(outside[0]?.label ?? `output '${[...kept][0]}'`);
     const adopted = await Promise.all(outside.map((value) => this.#adopt(value, "input")));
-    const made = output === "gpu" ? await this.#allocate(this.#artifact.buffers.filter(({ role }) => role === "output"), bindings) : new Map<string, DeviceBuffer>();
+    const isKept = new Set(outputs.filter(({ name }) => kept.has(name)).map(bufferName));
+    const made = await this.#allocate(this.#artifact.buffers.filter(({ name, role }) => role === "output" && isKept.has(name)), bindings);
     const lists: DispatchList[] = [];
     try {
       const buffers = new Map([...instance.buffers, ...adopted.map((buffer) => [buffer.name, buffer] as const), ...made]);
       const bound = await this.#bind(this.#artifact.run, buffers, bindings);
       lists.push(bound);
-      const data = await this.#runOutside(bound, output === "gpu" ? [] : outputs.map((spec) => this.#buffer(buffers, spec.name)), outside);
-      const results = outputs.map((spec, i): Tensor | GpuTensor =>
-        output === "gpu"
-          ? { dtype: spec.dtype, shape: shapeOf(spec), buffer: shared.handOver(this.#buffer(buffers, spec.name)) }
-          : { dtype: spec.dtype, shape: shapeOf(spec), data: data[i] ?? allocate(spec.dtype, 0) },
+      const read = outputs.filter(({ name }) => !kept.has(name));
+      const data = await this.#runOutside(bound, read.map((spec) => this.#buffer(buffers, bufferName(spec))), outside);
+      const results = outputs.map((spec): Tensor | GpuTensor =>
+        kept.has(spec.name)
+          ? { dtype: spec.dtype, shape: shapeOf(spec), buffer: shared.handOver(this.#buffer(buffers, bufferName(spec))) }
+          : { dtype: spec.dtype, shape: shapeOf(spec), data: data[read.indexOf(spec)] ?? allocate(spec.dtype, 0) },
       );
       return { bindings, dispatches: bound.dispatches.length, outputs: results };
     } catch (thrown) {
@@ -192,7 +195,7 @@ export class Execution {
         this.#device.release(instance.owned, instance.list ? [instance.list] : []);
       }
     const { run, outputs, buffers: specs } = this.#artifact;
-    const used = new Set([...run.flatMap((dispatch) => dispatch.buffers), ...outputs.map((spec) => spec.name)]);
+    const used = new Set([...run.flatMap((dispatch) => dispatch.buffers), ...outputs.map(bufferName)]);
     const mine = specs.filter((spec) => used.has(spec.name) && !lasting.has(spec.role) && !outside.has(spec.name));
     const own = await this.#allocate(mine, bindings, slotsOf(mine, run, bindings));
     const owned = [...own.values()];
@@ -226,17 +229,13 @@ export class Execution {
   }
 
   async #bind(plan: readonly Dispatch[], buffers: BufferTable, bindings: Bindings): Promise<DispatchList> {
-    const bound = plan.map((dispatch): BoundDispatch => {
+    const bound = plan.flatMap((dispatch): BoundDispatch[] => {
       const kernel = this.#kernels[dispatch.kernel];
       if (!kernel)
         throw new RuntimeError("artifact-invalid", `The plan of ${this.#artifact.model} names kernel ${dispatch.kernel} of ${this.#kernels.length}.`, "Build the model again.");
       const [x, y, z] = kernel.kernel.kind === "gpujs" ? [...kernel.kernel.output, 1] : dispatch.grid;
-      return {
-        kernel,
-        buffers: dispatch.buffers.map((name) => this.#buffer(buffers, name)),
-        grid: [evaluateExtent(x ?? 1, bindings), evaluateExtent(y ?? 1, bindings), evaluateExtent(z ?? 1, bindings)],
-        bindings,
-      };
+      const grid = [evaluateExtent(x ?? 1, bindings), evaluateExtent(y ?? 1, bindings), evaluateExtent(z ?? 1, bindings)] as const;
+      return turnsOf(dispatch.repeat, bindings).map((turn) => ({ kernel, buffers: dispatch.buffers.map((name) => this.#buffer(buffers, name)), grid, bindings: turn }));
     });
     // Nothing to compute for a tensor without elements; a grid of 0 is not allowed everywhere.
     return this.#device.bind(bound.filter(({ grid }) => !grid.includes(0)));

@@ -2,7 +2,7 @@
  * Extents at run time: evaluates the artifact's extent expressions, and finds the numbers behind extent names from the
  * shapes of the tensors that the host hands over. Flow: host values -> bindings -> buffer lengths and grids.
  */
-import type { ExtentExpression, TensorSpec } from "./artifact.ts";
+import type { ExtentExpression, Repeat, TensorSpec } from "./artifact.ts";
 import { RuntimeError } from "./errors.ts";
 
 export type Bindings = Readonly<Record<string, number>>;
@@ -62,6 +62,13 @@ export function evaluateExtent(extent: ExtentExpression, bindings: Bindings): nu
     `The extent ${formatExtent(extent)} is ${value ?? "not known"} where ${formatBindings(bindings)}.`,
     "Every extent must be a whole number of at least 0 that follows from the shapes of the inputs and parameters.",
   );
+}
+
+/** The bindings of each turn of a dispatch. */
+export function turnsOf(repeat: Repeat | undefined, bindings: Bindings): readonly Bindings[] {
+  if (!repeat) return [bindings];
+  const turns = Math.max(1, Math.ceil(evaluateExtent(repeat.below, bindings) / repeat.by));
+  return Array.from({ length: turns }, (_, i) => ({ ...bindings, [repeat.extent]: i * repeat.by }));
 }
 
 export const evaluateShape = (shape: readonly ExtentExpression[], bindings: Bindings): number[] =>

@@ -15,7 +15,8 @@ export type { Artifact } from "./artifact.ts";
 export type { Device } from "./device.ts";
 export { RuntimeError, type RuntimeErrorCode } from "./errors.ts";
 export type { HostValue, Value, Weight } from "./host-values.ts";
-export type { GpuOutputs, Program, RunOptions, RunResult } from "./program.ts";
+export type { GpuOutputs, KeptOutputs, Program, RunOptions, RunResult } from "./program.ts";
+export { openStream, type StepProgram, type Stream } from "./stream.ts";
 export type { ArrayOf, GpuTensor, Tensor, TensorData } from "./tensor.ts";
 
 /**

@@ -22,12 +22,16 @@ export interface RunOptions<Extents = Bindings> {
   readonly extents?: Partial<Extents>;
   /**
    * `host` (when left out) reads the outputs back as typed arrays. `gpu` leaves them in GPU memory, in buffers made for this
-   * call, which are the caller's: `buffer.destroy()` when they are no longer needed. Nothing waits for the GPU then.
+   * call, which are the caller's: `buffer.destroy()` when they are no longer needed. Nothing waits for the GPU then. A list of
+   * names leaves these outputs there, and reads the others back.
    */
-  readonly output?: "host" | "gpu";
+  readonly output?: "host" | "gpu" | readonly string[];
 }
 
 export type GpuOutputs<Outputs> = { readonly [Name in keyof Outputs]: Outputs[Name] extends { readonly dtype: infer D extends DType } ? GpuTensor<D> : GpuTensor };
+
+/** Some outputs in GPU memory, the others as they are. */
+export type KeptOutputs<Outputs, Kept extends keyof Outputs> = Omit<Outputs, Kept> & GpuOutputs<Pick<Outputs, Kept>>;
 
 /** A model on a device. Calls may overlap: they run one after the other, in the order of the calls. */
 export interface Program<
@@ -44,7 +48,10 @@ export interface Program<
   prepare(parameters: Parameters | (() => Parameters | Promise<Parameters>)): Promise<void>;
   /** Reads the inputs before it resolves; GPUBuffers are bound as they are and stay the caller's. throws: RuntimeError; see RuntimeErrorCode */
   run(inputs: Inputs, options: RunOptions<Extents> & { readonly output: "gpu" }): Promise<RunResult<GpuOutputs<Outputs>, Extents>>;
+  run<Kept extends keyof Outputs>(inputs: Inputs, options: RunOptions<Extents> & { readonly output: readonly Kept[] }): Promise<RunResult<KeptOutputs<Outputs, Kept>, Extents>>;
   run(inputs: Inputs, options?: RunOptions<Extents> & { readonly output?: "host" }): Promise<RunResult<Outputs, Extents>>;
+  /** Names of inputs and outputs, and whether outputs can stay on the device. */
+  readonly signature: { readonly inputs: readonly string[]; readonly outputs: readonly string[]; readonly sharesBuffers: boolean };
   /** Frees device memory after the calls under way; later calls throw `disposed`. Outputs that were left on the GPU stay. */
   dispose(): void;
 }

@@ -38,17 +38,17 @@ const allowed: Readonly<Record<Part, readonly string[]>> = {
   check: ["source", "diagnostics", "syntax", "library", "ir", "ops"],
   passes: ["ir", "ops"],
   // The cost model asks which tile a region would get; the schedule of a region starts from the region.
-  fusion: ["ir", "folds", "schedule/choose-tile.ts", "schedule/tile.ts", "schedule/cpu/choose-block.ts", "target.ts", "kernel/node.ts"],
-  schedule: ["ir", "folds", "fusion/region.ts", "fusion/contraction-shape.ts", "fusion/cost.ts", "kernel", "target.ts"],
+  fusion: ["ir", "folds", "schedule/choose-tile.ts", "schedule/choose-sequence.ts", "schedule/sequence-layout.ts", "schedule/tile.ts", "schedule/cpu/choose-block.ts", "target.ts", "kernel/node.ts"],
+  schedule: ["ir", "folds", "fusion/region.ts", "fusion/sequence.ts", "fusion/contraction-shape.ts", "fusion/cost.ts", "kernel", "target.ts"],
   // A new op cannot need an edit here: it is not even visible.
   backends: ["ir/types.ts", "ir/extent.ts", "kernel", "target.ts", "runtime/artifact.ts"],
   // Shares nothing with any lowering: one checks the other.
   reference: ["ir", "ops"],
-  "plan.ts": ["ir", "folds", "fusion", "kernel", "target.ts"],
+  "plan.ts": ["ir", "folds", "fusion", "kernel", "target.ts", "runtime/artifact.ts"],
   "compile.ts": [...stages, "runtime/artifact.ts"],
   "index.ts": [...stages, "compile.ts", "report", "verify", "analysis", "runtime/artifact.ts"],
   // How the runtime will lay out memory, only the runtime can say.
-  report: ["runtime/plan-memory.ts", "verify", "library", "ir", "folds", "fusion", "kernel", "target.ts", "plan.ts", "analysis", "diagnostics", "source"],
+  report: ["runtime/plan-memory.ts", "runtime/extents.ts", "verify", "library", "ir", "folds", "fusion", "kernel", "target.ts", "plan.ts", "analysis", "diagnostics", "source"],
   analysis: ["ir", "ops", "folds", "kernel", "fusion", "plan.ts"],
   verify: above,
   testing: [...above, "verify"],

@@ -1,8 +1,10 @@
-/** The example that `npm start` runs, with few digits: every backend agrees, and the files that it names are there. */
+/** The example that `npm start` runs, with few digits, and the recurrent one, with few characters: every backend agrees, and the files that they name are there. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { picture } from "../examples/ln-lstm/picture.ts";
+import { readPassages } from "../examples/ln-lstm/text.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 mkdirSync(path.join(root, "out"), { recursive: true });
@@ -62,4 +64,51 @@ describe("examples/mnist-mlp", () => {
   });
 
   it("refuses a number of digits that is none", () => expect(example("--digits", "3")).toMatchObject({ status: 1, stdout: "--digits got '3': a whole number from 10\n" }));
+});
+
+describe("examples/ln-lstm", () => {
+  const folder = path.join(out, "ln-lstm");
+  const lstm = (...args: readonly string[]): Run => run(path.join(root, "node_modules/tsx/dist/cli.mjs"), "examples/ln-lstm/run.ts", "--out", folder, ...args);
+  let result: Run;
+
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    expect(run("scripts/setup.mjs")).toMatchObject({ status: 0 });
+    result = lstm("--steps", "30");
+  }, 300_000);
+  afterAll(() => rmSync(out, { recursive: true, force: true }));
+
+  it("ends well", () => {
+    expect(result.stderr).toBe("");
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stdout).not.toMatch(/FAILED|OTHER STATES/);
+  });
+
+  it("makes every step right on each backend, and the same bits with the states on the GPU", () => {
+    const rows = result.stdout.split("\n").filter((line) => /^(?:plain|layer-normalised) LSTM {2,}/.test(line)).map((line) => line.split(/ {2,}/));
+    for (const network of ["plain LSTM", "layer-normalised LSTM"])
+      expect(rows.filter(([name]) => name === network).map((cells) => (cells[1] ?? "").replace(/ \(.*/, ""))).toEqual(["WebAssembly", "WGSL", "WGSL, states left on the GPU: the same bits", "GPU.js cpu"]);
+    for (const [, backend, dispatches, , error] of rows) {
+      expect(Number(error), backend).toBeLessThanOrEqual(1e-5);
+      expect(Number(dispatches), backend).toBeLessThanOrEqual(5);
+    }
+  });
+
+  it("calls give what the scan gives, and norms make the state's size independent of the weights'", () => {
+    for (const [, apart] of result.stdout.matchAll(/apart by \S+ of rms after 30 characters, (\S+) after all/g)) expect(Number(apart)).toBeLessThan(1e-3);
+    const [plain, normed] = [...result.stdout.matchAll(/rms of h (\S+) to (\S+) for weights/g)].map(([, least, most]) => Number(most) / Number(least));
+    expect(plain).toBeGreaterThan(5);
+    expect(normed).toBeLessThan(1.02);
+    expect(readFileSync(path.join(folder, "hidden-state.svg"), "utf8")).toContain("weights × 0.25");
+  });
+
+  it("refuses a number of steps that is none", () => expect(lstm("--steps", "many")).toMatchObject({ status: 1, stdout: "--steps got 'many': a whole number from 2\n" }));
+
+  it("reads printable characters, and draws labels apart", () => {
+    const text = readPassages(400);
+    expect(text.every((code) => code >= 0 && code < 96)).toBe(true);
+    expect(new Set(text).size).toBeGreaterThan(30);
+    const places = [...picture([{ title: "t", curves: ["a", "b", "c"].map((label, i) => ({ label, values: [0.1, 0.1 + i * 0.01] })) }], 2).matchAll(/y="([\d.]+)" fill="#[\da-f]+">[abc]</g)].map(([, y]) => Number(y));
+    expect(places.every((y, i) => i === 0 || y - (places[i - 1] ?? 0) >= 15)).toBe(true);
+  });
 });

@@ -50,7 +50,7 @@ const models: Readonly<Record<string, Model>> = {
   lstm: {
     tiny: { bind: { T: 3, B: 2, I: 3, H: 4, N: 5 }, host: {} },
     full: { bind: { T: 16, B: 32, I: 128, H: 256, N: 10 }, host: {} },
-    dispatches: { wgsl: 23, gpujs: 31, full: 114 },
+    dispatches: { wgsl: 6, gpujs: 31, full: 6 },
   },
   gpt2: {
     tiny: { bind: { V: 11, S: 6, D: 8, H: 2, L: 2 }, host: { B: 2, T: 5 } },

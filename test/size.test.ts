@@ -9,6 +9,7 @@ const sizes: readonly [entry: string, most: number][] = [
   ["./runtime/index.ts", 8 * 1024],
   ["./runtime/initialise.ts", 4 * 1024],
   ["./runtime/safetensors.ts", 3 * 1024],
+  ["./runtime/layouts.ts", 2 * 1024],
   ["./runtime/devices/webgpu-browser.ts", 5 * 1024],
   ["./runtime/devices/gpujs.ts", 4 * 1024],
   ["./runtime/devices/wasm.ts", 4 * 1024],

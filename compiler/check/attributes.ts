@@ -114,7 +114,7 @@ function refuse(frame: Frame, name: string, what: string, span: Span): undefined
   return undefined;
 }
 
-const compileTimeKinds: Readonly<Record<CompileTimeType, string>> = { int: "a whole number", flag: "true or false", axes: "an axis or a list of axes" };
+const compileTimeKinds: Readonly<Record<CompileTimeType, string>> = { int: "a whole number", real: "a number", flag: "true or false", axes: "an axis or a list of axes", function: "a function, layer or op" };
 
 /** Checks the value of a compile-time parameter. Undefined after a report. */
 export function compileTimeValue(frame: Frame, type: CompileTimeType, name: string, value: Value, span: Span): Value | undefined {
@@ -126,8 +126,12 @@ export function compileTimeValue(frame: Frame, type: CompileTimeType, name: stri
         return value.kind === "boolean";
       case "int":
         return isWhole(value);
+      case "real":
+        return numberOf(value) !== undefined;
       case "axes":
         return isWhole(value) || (value.kind === "list" && value.items.every(isWhole));
+      case "function":
+        return value.kind === "function" || value.kind === "op" || value.kind === "language";
       default:
         return type satisfies never;
     }
@@ -139,6 +143,12 @@ export function compileTimeValue(frame: Frame, type: CompileTimeType, name: stri
 export function compileTimeKey(value: Value): string {
   if (value.kind === "list") return `[${value.items.map(compileTimeKey).join(",")}]`;
   if (value.kind === "boolean") return String(value.value);
+  if (value.kind === "op") return value.op.name;
+  if (value.kind === "language") return value.name;
+  if (value.kind === "function") {
+    const { declaration: { name: { span } }, extents = [], times = 1, instance } = value;
+    return `${span.file.path}:${span.start}[${extents.map((extent) => extent.key).join(",")}]*${times}${instance?.path ?? ""}`;
+  }
   const number = numberOf(value);
   return number === undefined ? value.kind : String(number);
 }

@@ -60,8 +60,9 @@ function runBlock(declaration: FunctionDeclaration, block: Block, frame: Frame):
         break;
       case "next":
       case "emit":
+      case "last":
       case "minimize":
-        notSupported(frame, statement.span, `'${statement.kind}'`);
+        notSupported(frame, statement.span, `'${statement.kind === "last" ? "emit" : statement.kind}'`);
         returned = { value: errorValue, span: statement.span };
         break;
       default:

@@ -21,7 +21,7 @@ import { classesOf, type CompileTimeType, type DTypeClass, dtypeClasses, type DT
 import { constantValue } from "./scope.ts";
 import { type Frame, originOf, type Session } from "./session.ts";
 import { instantiate, type Solution } from "./unify-shapes.ts";
-import { type FunctionValue, tensorValue, type Value } from "./values.ts";
+import { errorValue, type FunctionValue, tensorValue, type Value } from "./values.ts";
 
 export interface CheckOptions {
   /** The file that an import means; without it, imports are not found. */
@@ -193,8 +193,11 @@ const leadName = "...";
 
 const sampleValues: Readonly<Record<CompileTimeType, Value>> = {
   int: { kind: "number", value: -1 },
+  real: { kind: "number", value: 1 },
   flag: { kind: "boolean", value: false },
   axes: { kind: "list", items: [{ kind: "number", value: -1 }] },
+  // Never taken: such a parameter has a default.
+  function: errorValue,
 };
 
 /** One way in which a function may be called: its open dtypes, and whether its optional arguments are there. */

@@ -9,7 +9,7 @@ import { findName } from "./scope.ts";
 import { fail, type Frame } from "./session.ts";
 import type { Value } from "./values.ts";
 
-/** Of a tensor, only whether it was given. */
+/** Of a tensor or a function, only whether it was given. */
 type Known = number | boolean | "none" | "given";
 
 /** `unknown` depends on an extent that has no number yet; `error` is reported. */
@@ -86,6 +86,9 @@ function fromValue(value: Value): Result | undefined {
     case "none":
       return { value: "none" };
     case "tensor":
+    case "function":
+    case "op":
+    case "language":
       return { value: "given" };
     case "error":
       return error;

@@ -1,9 +1,8 @@
 /** A `model` declaration to a TensorFunction: inputs from the host, parameters by path, named outputs. */
 import { catalog, diagnose } from "../diagnostics/catalog.ts";
-import { constantExtent, type Extent, extentNames, parseExtent, symbolExtent } from "../ir/extent.ts";
+import { constantExtent, type Extent, symbolExtent } from "../ir/extent.ts";
 import { Graph } from "../ir/graph.ts";
 import type { InputLeaf, Output, TensorFunction } from "../ir/node.ts";
-import { scanLengths } from "../ir/scans.ts";
 import { rootInstance } from "./instance.ts";
 import { materialise } from "./operations.ts";
 import type { Signature } from "./pattern.ts";
@@ -52,20 +51,7 @@ export function checkModel(fn: FunctionValue, signature: Signature, session: Ses
     parameters: [...root.parameters.values()],
     outputs,
   };
-  return scansFit(made, frame) ? made : undefined;
-}
-
-/** Nodes of a model whose scans are written out. */
-const unrolledLimit = 200_000;
-
-/** The lengths of scans are numbers, and no too large ones. */
-function scansFit(fn: TensorFunction, frame: Frame): boolean {
-  const { open, unrolled } = scanLengths(fn);
-  const [first] = open;
-  const span = frame.declaration?.name.span;
-  if (first && span) fail(frame, catalog.scanLength, span, [first], { hint: `bind it: --bind ${extentNames(parseExtent(first))[0] ?? first}=64` });
-  if (!first && unrolled > unrolledLimit && span) fail(frame, catalog.tooLarge, span, ["operations in all steps of its scans", String(unrolledLimit)], { hint: "scan fewer steps at a time, and hand the carries on" });
-  return !first && unrolled <= unrolledLimit;
+  return made;
 }
 
 function outputsOf(fn: FunctionValue, value: Value, frame: Frame): Output[] {

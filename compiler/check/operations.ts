@@ -15,7 +15,7 @@ import { elementLimit, fail, type Frame, originOf } from "./session.ts";
 import { describe, errorValue, isWeak, tensorValue, type Value } from "./values.ts";
 
 /** The ops that the syntax itself and the functions of the language stand for: literals, extents as values, slices, scalars given for tensors, sums of products. */
-export const structural = { constant: "constant", extent: "extent", slice: "slice", reshape: "reshape", stretch: "broadcast_to", join: "concat", permute: "transpose", multiply: "mul", add_up: "sum", position: "position", equal: "eq", choose: "where" } as const;
+export const structural = { constant: "constant", extent: "extent", slice: "slice", reshape: "reshape", stretch: "broadcast_to", join: "concat", permute: "transpose", multiply: "mul", add_up: "sum", position: "position", equal: "eq", choose: "where", flip: "flip" } as const;
 
 const byOperator: ReadonlyMap<string, Op> = new Map([...operations.values()].flatMap((op) => (op.operator === undefined ? [] : [[op.operator, op] as const])));
 

@@ -28,7 +28,8 @@ export interface Pattern {
   readonly extents: readonly Extent[];
 }
 
-export type CompileTimeType = "int" | "flag" | "axes";
+/** `real`: a number that the compiler knows; `function`: a function, layer or op that the body applies. */
+export type CompileTimeType = "int" | "real" | "flag" | "axes" | "function";
 
 export interface SignatureParameter {
   readonly name: string;

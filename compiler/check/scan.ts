@@ -1,53 +1,96 @@
 /**
  * `scan x in xs with (h: f32[B, H] = 0) { ... }`: the body is checked once, on leaves that stand for one step. `next h = e` gives
- * the carry of the next step, and `h` its value from there on; `emit y` adds y to a sequence. The value of a scan is what it
- * emits, or its carries after the last step when it emits nothing.
+ * the carry of the next step, and `h` its value from there on; `emit y` adds y to a sequence, and `emit last h` gives a carry after the
+ * last step. The value of a scan is what it emits, or its carries after the last step when it emits nothing. A scan that runs backwards
+ * is one over flipped sequences whose results are flipped: the graph knows one direction only.
  */
-import { catalog, diagnose } from "../diagnostics/catalog.ts";
+import { catalog } from "../diagnostics/catalog.ts";
 import type { TensorNode } from "../ir/node.ts";
 import { printType, type TensorType } from "../ir/types.ts";
 import type { ScanExpression } from "../syntax/tree.ts";
-import { runLet } from "./body.ts";
-import { applyToNodes, fit, materialise } from "./operations.ts";
-import { fail, type Frame, type Local, originOf } from "./session.ts";
+import { compileTimeTruth } from "./compile-time.ts";
+import { applyToNodes, materialise, structural } from "./operations.ts";
+import { type Carry, type Emission, fitted, runScanBody } from "./scan-body.ts";
+import { fail, type Frame, originOf } from "./session.ts";
 import { readType } from "./signature.ts";
 import { describe, errorValue, tensorValue, type Value } from "./values.ts";
 
-interface Carry {
-  readonly name: string;
-  readonly type: TensorType;
-  readonly initial: TensorNode;
-  next: TensorNode | undefined;
-}
+/** A sequence that was not given: its element is `none` in every step. */
+type Sequence = TensorNode | "none";
 
 export function evaluateScan(expression: ScanExpression, frame: Frame): Value {
   if (!distinctNames(expression, frame)) return errorValue;
-  const sequences = sequencesOf(expression, frame);
-  const carries = sequences && initialCarries(expression, frame);
-  if (!sequences || !carries) return errorValue;
+  const backwards = runsBackwards(expression, frame);
+  const given = backwards === undefined ? undefined : sequencesOf(expression, frame);
+  const carries = given && initialCarries(expression, frame);
+  if (!given || !carries) return errorValue;
+  const sequences = given.map((sequence) => (backwards && sequence !== "none" ? flipped(sequence, expression, frame) : sequence));
+  const inner: Frame = { ...frame, locals: new Map(frame.locals), calls: new Map() };
   // A number that no other scan of this graph has.
   const scan = frame.graph.nodeCount;
-  const inner: Frame = { ...frame, locals: new Map(frame.locals), calls: new Map() };
-  const leaf = (op: string, index: number, { dtype, shape }: TensorType): TensorNode => frame.graph.make(op, [], { scan, index, shape, dtype }, { dtype, shape }, originOf(expression.span));
-  expression.elements.forEach((name, i) => {
-    const type = sequences[i]?.type;
-    if (type) inner.locals.set(name.text, { value: tensorValue(leaf("scan_element", i, { dtype: type.dtype, shape: type.shape.slice(1) })), name, isLet: true, used: true });
-  });
-  expression.state.forEach(({ name }, i) => {
-    const carry = carries[i];
-    if (carry) inner.locals.set(name.text, { value: tensorValue(leaf("scan_carry", i, carry.type)), name, isLet: true, used: true });
-  });
-  const emitted = runSteps(expression, inner, carries);
-  if (!emitted) return errorValue;
-  if (emitted.length + carries.length === 0) return fail(frame, catalog.scanBody, expression.span, ["nothing is emitted or carried"], { hint: "write emit ... in the body, or a carry after 'with'" });
+  const present = bindLeaves(expression, sequences, carries, scan, inner);
+  const emissions = runScanBody(expression.body, inner, carries);
+  if (!emissions) return errorValue;
+  if (emissions.length + carries.length === 0) return fail(frame, catalog.scanBody, expression.span, ["nothing is emitted or carried"], { hint: "write emit ... in the body, or a carry after 'with'" });
   const missing = carries.find((carry) => !carry.next);
   if (missing) return fail(frame, catalog.scanBody, expression.span, [`the carry '${missing.name}' has no next value`], { hint: `write next ${missing.name} = ... in the body` });
+  return resultsOf(expression, frame, { scan, backwards: backwards === true, sequences: present, carries, emissions });
+}
+
+interface Walked {
+  readonly scan: number;
+  readonly backwards: boolean;
+  readonly sequences: readonly TensorNode[];
+  readonly carries: readonly Carry[];
+  readonly emissions: readonly Emission[];
+}
+
+function resultsOf(expression: ScanExpression, frame: Frame, { scan, backwards, sequences, carries, emissions }: Walked): Value {
+  const emitted = emissions.flatMap((emission) => (emission.kind === "sequence" ? [emission.node] : []));
   const operands = [...sequences, ...carries.map((carry) => carry.initial), ...carries.flatMap((carry) => carry.next ?? []), ...emitted];
   const places = [...expression.elements.map((name) => ({ name: `the sequence of '${name.text}'`, span: expression.sequence.span })), ...expression.state.map(({ name }) => ({ name: `'${name.text}'`, span: name.span }))];
-  const results = Array.from({ length: emitted.length || carries.length }, (_, i) => applyToNodes(frame, "scan", operands, { scan, elements: sequences.length, carries: carries.length, result: i }, expression.span, places));
-  const [only] = results;
-  if (results.some((result) => result.kind === "error")) return errorValue;
-  return results.length === 1 && only ? only : { kind: "tuple", items: results };
+  const result = (index: number): Value => applyToNodes(frame, "scan", operands, { scan, elements: sequences.length, carries: carries.length, result: index }, expression.span, places);
+  const wanted: readonly Emission[] = emissions.length > 0 ? emissions : carries.map((_, carry) => ({ kind: "last", carry }));
+  let sequence = 0;
+  const items = wanted.map((emission): Value => {
+    if (emission.kind === "last") return result(emitted.length + emission.carry);
+    const value = result(sequence++);
+    return backwards && value.kind === "tensor" ? tensorValue(flipped(value.node, expression, frame)) : value;
+  });
+  const [only] = items;
+  if (items.some((item) => item.kind === "error")) return errorValue;
+  return items.length === 1 && only ? only : { kind: "tuple", items };
+}
+
+function flipped(node: TensorNode, { span }: ScanExpression, frame: Frame): TensorNode {
+  const value = applyToNodes(frame, structural.flip, [node], { axis: [0] }, span, []);
+  return value.kind === "tensor" ? value.node : node;
+}
+
+/** Binds the names of elements and carries in the body's frame. Gives the sequences that are there. */
+function bindLeaves(expression: ScanExpression, sequences: readonly Sequence[], carries: readonly Carry[], scan: number, inner: Frame): readonly TensorNode[] {
+  const leaf = (op: string, index: number, { dtype, shape }: TensorType): Value => tensorValue(inner.graph.make(op, [], { scan, index, shape, dtype }, { dtype, shape }, originOf(expression.span)));
+  const present: TensorNode[] = [];
+  for (const [i, name] of expression.elements.entries()) {
+    const sequence = sequences[i] ?? "none";
+    const value: Value = sequence === "none" ? { kind: "none" } : leaf("scan_element", present.length, { dtype: sequence.type.dtype, shape: sequence.type.shape.slice(1) });
+    if (sequence !== "none") present.push(sequence);
+    inner.locals.set(name.text, { value, name, isLet: true, used: true });
+  }
+  for (const [i, { name }] of expression.state.entries()) {
+    const carry = carries[i];
+    if (carry) inner.locals.set(name.text, { value: leaf("scan_carry", i, carry.type), name, isLet: true, used: true });
+  }
+  return present;
+}
+
+/** Undefined after a report. */
+function runsBackwards({ backwards }: ScanExpression, frame: Frame): boolean | undefined {
+  if (!backwards?.condition) return backwards !== undefined;
+  const truth = compileTimeTruth(backwards.condition, frame);
+  if ("value" in truth) return truth.value;
+  frame.session.notes.undecided ||= truth.kind === "unknown";
+  return truth.kind === "error" ? undefined : !frame.otherwise;
 }
 
 /** Elements and carries share one scope. */
@@ -64,22 +107,28 @@ function distinctNames(expression: ScanExpression, frame: Frame): boolean {
   return true;
 }
 
-function sequencesOf(expression: ScanExpression, frame: Frame): TensorNode[] | undefined {
+function sequencesOf(expression: ScanExpression, frame: Frame): readonly Sequence[] | undefined {
+  const { span } = expression.sequence;
   const given = frame.session.walk.evaluate(expression.sequence, frame);
   if (given.kind === "error") return undefined;
   const values = expression.elements.length > 1 && given.kind === "tuple" ? given.items : [given];
   if (values.length !== expression.elements.length) {
-    fail(frame, catalog.scanBody, expression.sequence.span, [`${expression.elements.length} names stand for the elements of ${describe(given)}`], { hint: "write as many sequences as names: scan (x, m) in (xs, ms)" });
+    fail(frame, catalog.scanBody, span, [`${expression.elements.length} names stand for the elements of ${describe(given)}`], { hint: "write as many sequences as names: scan (x, m) in (xs, ms)" });
     return undefined;
   }
-  const nodes = values.map((value) => materialise(frame, value, "f32", expression.sequence.span));
-  for (const node of nodes) {
-    if (!node) return undefined;
-    if (node.type.shape.length > 0) continue;
-    fail(frame, catalog.scanBody, expression.sequence.span, [`a scan runs along the first axis of its sequence, and ${printType(node.type)} has none`]);
-    return undefined;
+  const sequences: Sequence[] = [];
+  for (const value of values) {
+    const sequence = value.kind === "none" ? "none" : materialise(frame, value, "f32", span);
+    if (!sequence) return undefined;
+    if (sequence !== "none" && sequence.type.shape.length === 0) {
+      fail(frame, catalog.scanBody, span, [`a scan runs along the first axis of its sequence, and ${printType(sequence.type)} has none`]);
+      return undefined;
+    }
+    sequences.push(sequence);
   }
-  return nodes as TensorNode[];
+  if (sequences.some((sequence) => sequence !== "none")) return sequences;
+  fail(frame, catalog.scanBody, span, ["every sequence of the scan is 'none', so it has no number of steps"], { hint: "one sequence at least is always given" });
+  return undefined;
 }
 
 function initialCarries(expression: ScanExpression, frame: Frame): Carry[] | undefined {
@@ -97,56 +146,4 @@ function initialCarries(expression: ScanExpression, frame: Frame): Carry[] | und
     carries.push({ name: name.text, type, initial: node, next: undefined });
   }
   return carries;
-}
-
-function fitted(frame: Frame, name: string, value: Value, type: TensorType, span: ScanExpression["span"]): TensorNode | undefined {
-  if (value.kind === "error") return undefined;
-  const before = frame.sink.length;
-  const node = fit(frame, value, type, span, true);
-  if (!node && frame.sink.length === before) fail(frame, catalog.resultMismatch, span, [name, printType(type), describe(value)]);
-  return node;
-}
-
-/** What the body emits; undefined after a report. */
-function runSteps(expression: ScanExpression, frame: Frame, carries: readonly Carry[]): TensorNode[] | undefined {
-  const emitted: TensorNode[] = [];
-  const lets: Local[] = [];
-  let sound = true;
-  for (const statement of expression.body.statements) {
-    switch (statement.kind) {
-      case "let":
-        runLet(statement, frame, lets);
-        break;
-      case "next": {
-        const carry = carries.find(({ name }) => name === statement.name.text);
-        if (!carry || carry.next) {
-          const known = carries.map(({ name }) => name).join(", ");
-          fail(frame, catalog.scanBody, statement.name.span, [carry ? `'${statement.name.text}' has a next value already` : `'${statement.name.text}' is no carry of this scan`], { hint: carry ? "each carry has one" : `carries: ${known}` });
-          sound = false;
-          break;
-        }
-        const node = fitted(frame, carry.name, frame.session.walk.evaluate(statement.value, frame), carry.type, statement.value.span);
-        sound &&= node !== undefined;
-        carry.next = node ?? carry.initial;
-        frame.locals.set(carry.name, { value: node ? tensorValue(node) : errorValue, name: statement.name, isLet: true, used: true });
-        break;
-      }
-      case "emit": {
-        const value = frame.session.walk.evaluate(statement.value, frame);
-        const node = value.kind === "error" ? undefined : materialise(frame, value, "f32", statement.value.span);
-        sound &&= node !== undefined;
-        if (node) emitted.push(node);
-        break;
-      }
-      case "param":
-      case "return":
-      case "minimize":
-        fail(frame, catalog.scanBody, statement.span, [`'${statement.kind}' has no place in the body of a scan`], { hint: statement.kind === "return" ? "write emit ..., once for each result" : "declare it before the scan" });
-        return undefined;
-      default:
-        statement satisfies never;
-    }
-  }
-  if (frame.isOwnCheck && sound) for (const { used, name } of lets) if (!used && !name.text.startsWith("_")) frame.sink.push(diagnose(catalog.unusedLet, name.span, [name.text], { hint: `remove it, or call it '_${name.text}'` }));
-  return sound ? emitted : undefined;
 }

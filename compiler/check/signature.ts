@@ -12,7 +12,7 @@ import type { Module } from "./modules.ts";
 import { type CompileTimeType, dtypeClasses, type DTypes, isDTypeClass, type Pattern, type Signature, type SignatureParameter } from "./pattern.ts";
 import type { Frame, Session } from "./session.ts";
 
-const compileTimeTypes: readonly CompileTimeType[] = ["int", "flag", "axes"];
+const compileTimeTypes: readonly CompileTimeType[] = ["int", "real", "flag", "axes", "function"];
 
 const isCompileTime = (name: string): name is CompileTimeType => (compileTimeTypes as readonly string[]).includes(name);
 
@@ -75,7 +75,11 @@ function parameterType(syntax: Parameter, frame: Frame): SignatureParameter["typ
     return undefined;
   }
   if (isCompileTime(type.name.text)) {
-    if ((frame.declaration?.kind === "fn" || frame.declaration?.kind === "layer") && type.shape === undefined) return { kind: type.name.text };
+    if ((frame.declaration?.kind === "fn" || frame.declaration?.kind === "layer") && type.shape === undefined) {
+      if (type.name.text !== "function" || syntax.default) return { kind: type.name.text };
+      frame.sink.push(diagnose(catalog.functionDefault, syntax.span, [name.text], { hint: `for example ${name.text}: function = tanh` }));
+      return undefined;
+    }
     frame.sink.push(diagnose(catalog.compileTimeType, type.span, [type.name.text]));
     return undefined;
   }

@@ -12,7 +12,7 @@ export interface Arguments {
   readonly flags: Readonly<Record<string, boolean>>;
 }
 
-const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "fusion", "budget", "dump", "svg", "html", "junit", "seed", "f16"] as const;
+const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "fusion", "scans", "steps", "budget", "dump", "svg", "html", "junit", "seed", "f16"] as const;
 const flagOptions = ["json", "help", "write", "check", "no-places", "untuned"] as const;
 
 export function parseArguments(argv: readonly string[]): Arguments {

@@ -2,6 +2,7 @@
 import { explainEdges } from "../report/edges.ts";
 import { explain, type Explanation } from "../report/explain.ts";
 import { explanationText } from "../report/explain-text.ts";
+import { explainScans } from "../report/scans.ts";
 import { compileModel } from "../index.ts";
 import { type Arguments, oneFile, oneOf } from "./arguments.ts";
 import { loadModels, oneModel, writeWhole } from "./files.ts";
@@ -15,6 +16,7 @@ export function explainCommand(args: Arguments): string {
   const compiled = compileModel(model, target, planOptions(args, model.name));
   const explanation = explain(model.name, compiled.e, compiled.plan, args.bind);
   const { fn, lowered, plan, artifact } = compiled;
+  const scans = explainScans(model, plan);
   const { svg, html } = args.text;
   const codeOf = (name: string): string => {
     const kernel = artifact.kernels.find((each) => each.name === name);
@@ -22,9 +24,9 @@ export function explainCommand(args: Arguments): string {
   };
   if (svg !== undefined) writeWhole(svg, planPicture(fn, lowered, plan, explanation));
   if (html !== undefined) writeWhole(html, explainPage({ fn, lowered, plan, codeOf }, explanation, args.bind));
-  if (args.json) return JSON.stringify({ ...stable(explanation), edges: explainEdges(fn, lowered, plan, { ...explanation.assumed, ...args.bind }) });
+  if (args.json) return JSON.stringify({ ...stable(explanation), scans, edges: explainEdges(fn, lowered, plan, { ...explanation.assumed, ...args.bind }) });
   const written = [svg, html].flatMap((path) => (path === undefined ? [] : [`wrote ${path}`]));
-  return [explanationText(explanation), ...(written.length > 0 ? ["", ...written] : [])].join("\n");
+  return [explanationText(explanation, scans), ...(written.length > 0 ? ["", ...written] : [])].join("\n");
 }
 
 /** The documented fields first, then what else is known. */

@@ -24,7 +24,7 @@ export function exportCommand(args: Arguments): string {
   const { bytes, operators } = exported;
   writeWhole(path, bytes);
   const inputs = [...model.inputs.map(({ name, node }) => ({ name, type: printType(node.type) })), ...(parameters ? [] : model.parameters.map((leaf) => ({ name: leaf.path, type: printType(leaf.node.type) })))];
-  const outputs = model.outputs.map(({ name, node }) => ({ name, type: printType(node.type) }));
+  const outputs = model.outputs.map(({ name, node }, i) => ({ name: exported.outputs[i] ?? name, type: printType(node.type) }));
   if (args.json) return JSON.stringify({ path, bytes: bytes.length, opset: onnxOpset, operators, inputs, outputs });
   const list = (title: string, values: typeof inputs): string[] => values.map(({ name, type }, i) => `${i === 0 ? title : " ".repeat(title.length)} ${name}: ${type}`);
   return [`wrote ${path}: ${operators} operators of opset ${onnxOpset}, ${bytes.length} bytes`, ...list("inputs ", inputs), ...list("outputs", outputs)].join("\n");

@@ -9,6 +9,7 @@ import { check } from "./check.ts";
 import { dev } from "./dev.ts";
 import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
+import { Refusal } from "../errors.ts";
 import { Failure } from "./failure.ts";
 import { formatCommand } from "./format.ts";
 import { help } from "./help.ts";
@@ -48,7 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function report(error: unknown, json: boolean): number {
-  if (error instanceof Failure || error instanceof RuntimeError) {
+  if (error instanceof Failure || error instanceof RuntimeError || error instanceof Refusal) {
     const diagnostics = error instanceof Failure ? error.diagnostics : [];
     const message = error instanceof RuntimeError ? problemOf(error) : error.message;
     if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) }, diagnostics: diagnostics.map(diagnosticToJson) })}\n`);

@@ -17,9 +17,17 @@ export function planOptions(args: Arguments, model: string): PlanOptions {
     ...(cost === undefined ? {} : { cost }),
     ...(tiles ? { tiles } : {}),
     contract: oneOf("contract", args.text.contract, ["strict", "reassociate", "fast"], "reassociate"),
+    ...(args.text.scans === undefined ? {} : { scans: oneOf("scans", args.text.scans, ["one-kernel", "unrolled"], "one-kernel") }),
+    ...(args.text.steps === undefined ? {} : { stepsAtOnce: positive("steps", args.text.steps) }),
     fusion: oneOf("fusion", args.text.fusion, ["all", "none"], "all"),
     f16: oneOf("f16", args.text.f16, ["native", "as-f32"], "native"),
   };
+}
+
+function positive(option: string, given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 1) throw new Failure("usage", `--${option} got '${given}'`, "a whole number of at least 1");
+  return value;
 }
 
 /** A preset's name, or a file that `normfuse calibrate` wrote. */

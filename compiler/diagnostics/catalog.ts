@@ -102,7 +102,7 @@ export const catalog = {
     "A layer owns parameters; a `fn` is pure and has no place for them. Make the enclosing function a layer.",
     "layer L[N](x: f32[..., N]) -> f32[..., N] {\n  param w: f32[N]\n  return x * w\n}\nfn f(x: f32[n]) = x |> L[n]"),
   compileTimeType: error("E0211", "compile-time type out of place", (name) => `'${name}' is a type of parameters of functions and layers only`,
-    "`int`, `flag` and `axes` are types of compile-time parameters of a `fn`; tensors and results cannot have them.",
+    "`int`, `real`, `flag`, `axes` and `function` are types of compile-time parameters of a `fn` or `layer`; tensors and results cannot have them.",
     "fn f(x: f32[n]) -> int = x"),
 
   // Shapes and types
@@ -145,9 +145,6 @@ export const catalog = {
   scanBody: error("E0313", "scan", (what) => `${what}`,
     "A scan names the elements of its sequences, and carries with a type and an initial value. Its body gives each carry its next value and emits what is wanted of every step.",
     "fn f(xs: f32[T, N]) -> f32[T, N] {\n  return scan x in xs with (h: f32[N] = 0) {\n    emit h + x\n  }\n}"),
-  scanLength: error("E0314", "open length of a scan", (length) => `a scan of ${length} steps: the number of steps is not known`,
-    "The kernels of a scan are made for a number of steps that is known when the model is compiled.",
-    "model M[T](xs: f32[T, 2]) -> f32[T, 2] {\n  return scan x in xs with (h: f32[2] = 0) {\n    next h = h + x\n    emit h\n  }\n}"),
 
   // Structure
   missingReturn: error("E0401", "no return", (name) => `'${name}' returns nothing`,
@@ -171,6 +168,9 @@ export const catalog = {
   notConstant: error("E0407", "not a constant", (name) => `'${name}' is not a constant`,
     "A `const` is a number, truth value or list of numbers that the compiler can compute.",
     "fn one() = [1]\nconst a = sum(one())"),
+  functionDefault: error("E0408", "function parameter without default", (name) => `'${name}' is a function and needs a default`,
+    "A body is checked on its own, with the default of each parameter of type `function`, so there must be one.",
+    "fn f(x: f32[n], g: function) = g(x)"),
 
   unusedLet: warning("E0801", "unused name", (name) => `'${name}' is never used`,
     "A `let` whose value nobody reads. Begin the name with `_` to keep it.",

@@ -7,7 +7,7 @@ import { type Bindings, extentValue } from "../ir/extent.ts";
 import { isFloat } from "../ir/types.ts";
 import { compileColumns, type Disturb, lengthOf, type Stored } from "./evaluate-expression.ts";
 import type { Range } from "./expression.ts";
-import { type Definition, type Monoid, monoidIdentity, type Program } from "./node.ts";
+import { type Definition, type Monoid, monoidIdentity, type Program, type Recurrence } from "./node.ts";
 
 export type { Stored } from "./evaluate-expression.ts";
 
@@ -37,18 +37,54 @@ export function evaluateFolds(program: Program, bindings: Bindings, sources: Rea
     stored.set(source.name, { data: Float64Array.from(data), shape: source.type.shape.map((extent) => lengthOf(extent, bindings)) });
   }
   const values = new Map<string, Float64Array>();
+  const recurrences = new Map<Recurrence, readonly Float64Array[]>();
+  const resultsOf = (recurrence: Recurrence): readonly Float64Array[] => {
+    const results = recurrences.get(recurrence) ?? evaluateRecurrence(recurrence, bindings, stored, options);
+    recurrences.set(recurrence, results);
+    return results;
+  };
   for (const definition of program.definitions) {
-    const data = evaluateDefinition(definition, bindings, stored, options.disturbance);
+    const { recurrence } = definition;
+    const data = recurrence ? required(resultsOf(recurrence.of)[recurrence.result], "evaluate-folds", definition.name) : evaluateDefinition(definition, bindings, stored, options.disturbance);
     values.set(definition.name, data);
     stored.set(definition.name, { data: options.seen?.(definition.name, data) ?? data, shape: definition.box.map((range) => lengthOf(range.extent, bindings)) });
   }
   return values;
 }
 
-function evaluateDefinition(definition: Definition, bindings: Bindings, stored: ReadonlyMap<string, Stored>, disturbance: Disturbance | undefined): Float64Array {
+/** Step after step; results in the order of the recurrence. */
+function evaluateRecurrence({ step, carries, body, results }: Recurrence, bindings: Bindings, outside: ReadonlyMap<string, Stored>, { seen, disturbance }: EvaluateOptions): readonly Float64Array[] {
+  const stored = new Map(outside);
+  const keep = (name: string, box: readonly Range[], data: Float64Array): void => void stored.set(name, { data, shape: box.map((range) => lengthOf(range.extent, bindings)) });
+  for (const carry of carries) keep(carry.name, carry.box, evaluateDefinition({ ...carry, fold: undefined, body: carry.initial, origin: undefined }, bindings, outside, disturbance));
+  const steps = lengthOf(step.extent, bindings);
+  const rows: Float64Array[][] = results.map(() => []);
+  for (let t = 0; t < steps; t++) {
+    for (const definition of body) {
+      const data = evaluateDefinition(definition, bindings, stored, disturbance, [step.id, t]);
+      keep(definition.name, definition.box, seen?.(definition.name, data) ?? data);
+    }
+    results.forEach((result, i) => {
+      if (result.kind === "stack") rows[i]?.push(dataOf(stored, result.value));
+    });
+    const next = carries.map((carry) => dataOf(stored, carry.next));
+    carries.forEach((carry, i) => keep(carry.name, carry.box, next[i] as Float64Array));
+  }
+  return results.map((result, i) => {
+    if (result.kind === "carry") return dataOf(stored, result.carry);
+    const parts = rows[i] ?? [];
+    const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+    parts.forEach((part, t) => all.set(part, t * part.length));
+    return all;
+  });
+}
+
+const dataOf = (stored: ReadonlyMap<string, Stored>, name: string): Float64Array => required(stored.get(name), "evaluate-folds", name).data as Float64Array;
+
+function evaluateDefinition(definition: Definition, bindings: Bindings, stored: ReadonlyMap<string, Stored>, disturbance: Disturbance | undefined, fixed?: readonly [range: number, index: number]): Float64Array {
   const folded = definition.fold?.ranges ?? [];
   const along = vectorRange(definition, bindings);
-  const at = new Map<number, number>();
+  const at = new Map<number, number>(fixed ? [fixed] : []);
   for (const range of [...definition.box, ...folded]) at.set(range.id, 0);
   const { result, run } = compileColumns(definition.body, { bindings, stored, disturb: disturbance?.instruction, along, at });
   const box = definition.box.filter((range) => range !== along);

@@ -5,6 +5,8 @@
 import { type Extent, extentValue } from "../ir/extent.ts";
 import type { DType } from "../ir/types.ts";
 import type { Instruction } from "../kernel/node.ts";
+import { convertNumber } from "./convert-number.ts";
+import { Bindings, InternTable } from "./intern.ts";
 
 /** A named index running over 0 .. extent-1. */
 export interface Range {
@@ -51,7 +53,7 @@ function rangesIn(operands: readonly Expr[]): ReadonlySet<Range> {
   for (const { ranges } of operands) {
     if (ranges === all || ranges.size === 0) continue;
     if (all.size === 0) all = ranges;
-    else if (![...ranges].every((range) => all.has(range))) all = new Set([...all, ...ranges]);
+    else for (const range of ranges) if (!all.has(range)) all = new Set([...all, ...ranges]);
   }
   return all;
 }
@@ -70,15 +72,13 @@ function loadsIn(operands: readonly Expr[]): readonly Load[] {
   return all;
 }
 
-function idsOf(exprs: readonly Expr[]): string {
-  // Not join: this is where half of all keys are made.
-  return exprs.reduce((text, { id }) => `${text}${id},`, "");
-}
-
 /** Builds and interns expressions. One per compilation. */
 export class Expressions {
-  readonly #interned = new Map<string, Expr>();
-  readonly #remembered = new Map<string, Expr>();
+  readonly #operations = new InternTable<Expr>();
+  readonly #leaves = new Map<string, Expr>();
+  readonly #indices = new Map<Range, Expr>();
+  #bindings = new Bindings<Range, Expr>();
+  #expressions = 0;
   #ranges = 0;
 
   /** A fresh range. Ranges of extent 1 are never read: `index` gives 0 for them. */
@@ -86,44 +86,48 @@ export class Expressions {
     return { id: this.#ranges++, name, extent };
   }
 
-  /** The expression that `make` gave for the key the first time. */
-  remembered(key: string, make: () => Expr): Expr {
-    const found = this.#remembered.get(key) ?? make();
-    this.#remembered.set(key, found);
-    return found;
+  /** What has been substituted by equal bindings before: by expression, what came out. */
+  substituted(by: ReadonlyMap<Range, Expr>): Map<Expr, Expr> {
+    return this.#bindings.resultsOf(by);
   }
 
-  #intern(key: string, make: (id: number) => Expr): Expr {
-    const known = this.#interned.get(key);
-    if (known) return known;
-    const made = make(this.#interned.size);
-    this.#interned.set(key, made);
-    return made;
+  /** They are made again where they are wanted, to the same expressions. */
+  forgetSubstitutions(): void {
+    this.#bindings = new Bindings<Range, Expr>();
+  }
+
+  #leaf(key: string, make: (id: number) => Expr): Expr {
+    const found = this.#leaves.get(key) ?? make(this.#expressions++);
+    this.#leaves.set(key, found);
+    return found;
   }
 
   constant(value: number, dtype: DType): Expr {
     const bits = Object.is(value, -0) ? "-0" : String(value);
-    return this.#intern(`c:${dtype}:${bits}`, (id) => ({ kind: "const", id, dtype, value, ranges: noRanges, loads: noLoads }));
+    return this.#leaf(`c:${dtype}:${bits}`, (id) => ({ kind: "const", id, dtype, value, ranges: noRanges, loads: noLoads }));
   }
 
   extent(extent: Extent, dtype: DType): Expr {
     const value = extentValue(extent);
     if (value !== undefined) return this.constant(value, dtype);
-    return this.#intern(`e:${dtype}:${extent.key}`, (id) => ({ kind: "extent", id, dtype, extent, ranges: noRanges, loads: noLoads }));
+    return this.#leaf(`e:${dtype}:${extent.key}`, (id) => ({ kind: "extent", id, dtype, extent, ranges: noRanges, loads: noLoads }));
   }
 
   index(range: Range): Expr {
     if (extentValue(range.extent) === 1) return this.constant(0, "i32");
-    return this.#intern(`i:${range.id}`, (id) => ({ kind: "index", id, dtype: "i32", range, ranges: new Set([range]), loads: noLoads }));
+    const found: Expr = this.#indices.get(range) ?? { kind: "index", id: this.#expressions++, dtype: "i32", range, ranges: new Set([range]), loads: noLoads };
+    this.#indices.set(range, found);
+    return found;
   }
 
   load(source: string, indices: readonly Expr[], dtype: DType): Expr {
-    return this.#intern(`l:${source}:${idsOf(indices)}`, (id) => {
-      const loads = [...loadsIn(indices)];
-      const made: Load = { kind: "load", id, dtype, source, indices, ranges: rangesIn(indices), loads };
-      loads.push(made);
-      return made;
-    });
+    const known = this.#operations.find("load", source, indices);
+    if (known) return known;
+    const loads = [...loadsIn(indices)];
+    const made: Load = { kind: "load", id: this.#expressions++, dtype, source, indices, ranges: rangesIn(indices), loads };
+    loads.push(made);
+    this.#operations.add(made, "load", source, indices);
+    return made;
   }
 
   /** An instruction. The result has the dtype of the last operand, bool for comparisons and logic. */
@@ -131,18 +135,22 @@ export class Expressions {
     const simple = this.#simplify(op, args);
     if (simple) return simple;
     const dtype = comparisons.has(op) ? "bool" : (args[args.length - 1]?.dtype ?? "f32");
-    return this.#intern(`a:${op}:${idsOf(args)}`, (id) => ({ kind: "apply", id, dtype, op, args, ranges: rangesIn(args), loads: loadsIn(args) }));
+    const known = this.#operations.find("apply", op, args);
+    if (known) return known;
+    const made: Expr = { kind: "apply", id: this.#expressions++, dtype, op, args, ranges: rangesIn(args), loads: loadsIn(args) };
+    this.#operations.add(made, "apply", op, args);
+    return made;
   }
 
   convert(arg: Expr, dtype: DType): Expr {
     if (arg.dtype === dtype) return arg;
     if (arg.kind === "const") return this.constant(convertNumber(arg.value, arg.dtype, dtype), dtype);
     if (arg.kind === "extent" && dtype !== "bool") return this.extent(arg.extent, dtype);
-    return this.#intern(`v:${dtype}:${arg.id}`, (id) => ({ kind: "convert", id, dtype, arg, ranges: arg.ranges, loads: arg.loads }));
+    return this.#leaf(`v:${dtype}:${arg.id}`, (id) => ({ kind: "convert", id, dtype, arg, ranges: arg.ranges, loads: arg.loads }));
   }
 
   bitcast(arg: Expr, dtype: DType): Expr {
-    return this.#intern(`b:${dtype}:${arg.id}`, (id) => ({ kind: "bitcast", id, dtype, arg, ranges: arg.ranges, loads: arg.loads }));
+    return this.#leaf(`b:${dtype}:${arg.id}`, (id) => ({ kind: "bitcast", id, dtype, arg, ranges: arg.ranges, loads: arg.loads }));
   }
 
   /** Bit-exact identities only: x * 1, x / 1, x - 0 (x + 0 would turn -0 into 0), and integer ones. */
@@ -174,15 +182,6 @@ export class Expressions {
   }
 }
 
-/** As kernels do: floats are limited to the integer range, integers wrap. */
-function convertNumber(value: number, from: DType, to: DType): number {
-  if (to === "bool") return value === 0 ? 0 : 1;
-  if (to !== "i32" && to !== "u32") return value;
-  const [least, most] = to === "i32" ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
-  if (from === "f32" || from === "f16") return Math.min(most, Math.max(least, Math.trunc(value)));
-  return to === "i32" ? value | 0 : value >>> 0;
-}
-
 export function operandsOf(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case "const":
@@ -206,9 +205,9 @@ export function operandsOf(expr: Expr): readonly Expr[] {
  * `concerns` is false of stay as they are.
  */
 export function rewrite(e: Expressions, expr: Expr, replace: (expr: Expr) => Expr | undefined, memo = new Map<Expr, Expr>(), concerns: (expr: Expr) => boolean = () => true): Expr {
-  if (!concerns(expr)) return expr;
   const known = memo.get(expr);
   if (known) return known;
+  if (!concerns(expr)) return expr;
   const before = operandsOf(expr);
   let after: Expr[] | undefined;
   for (let i = 0; i < before.length; i++) {

@@ -40,7 +40,20 @@ function sum(a: Linear, b: Linear): Linear {
     if (known) terms[at] = { atom: known.atom, weight: addExtents(known.weight, term.weight) };
     else terms.push(term);
   }
-  return { offset: addExtents(a.offset, b.offset), terms: terms.filter((term) => !sameExtent(term.weight, zero)) };
+  return joined({ offset: addExtents(a.offset, b.offset), terms: terms.filter((term) => !sameExtent(term.weight, zero)) });
+}
+
+/** y again out of y div m * m + y rem m: what a box that was flattened and taken apart leaves behind. */
+function joined(form: Linear): Linear {
+  for (const rest of form.terms) {
+    if (rest.atom.kind !== "apply" || rest.atom.op !== "rem") continue;
+    const [of, by] = rest.atom.args as readonly [Expr, Expr];
+    const modulus = by.kind === "const" ? constantExtent(by.value) : by.kind === "extent" ? by.extent : undefined;
+    const wanted = modulus && multiplyExtents(rest.weight, modulus);
+    const whole = wanted && form.terms.find(({ atom, weight }) => atom.kind === "apply" && atom.op === "div" && atom.args[0] === of && atom.args[1] === by && sameExtent(weight, wanted));
+    if (whole) return sum({ offset: form.offset, terms: form.terms.filter((term) => term !== rest && term !== whole) }, scaled(linear(of), rest.weight));
+  }
+  return form;
 }
 
 const scaled = (a: Linear, by: Extent): Linear => ({
@@ -165,6 +178,15 @@ export function weightOf(expr: Expr, range: Range): Extent | undefined {
     else if (rangesOf(term.atom).has(range)) return undefined;
   }
   return weight;
+}
+
+/** Is an index the same for the `lanes` values of `range` from each multiple of `lanes` on? Its quotient by a multiple of them is. */
+export function isSteady(expr: Expr, range: Range, lanes: number): boolean {
+  if (!rangesOf(expr).has(range)) return true;
+  if (expr.kind !== "apply") return false;
+  const [of, by] = expr.args;
+  if (expr.op === "div" && of?.kind === "index" && of.range === range && by?.kind === "const" && by.value > 0 && by.value % lanes === 0) return true;
+  return expr.args.every((arg) => isSteady(arg, range, lanes));
 }
 
 /** Is the part of an offset that does not depend on `range` a multiple of `divisor` for all extents? */

@@ -3,18 +3,21 @@ import { InternalError } from "../errors.ts";
 import { type Expr, type Expressions, type Load, loadsOf, type Range, rewrite } from "./expression.ts";
 import type { Definition, Program } from "./node.ts";
 
-/** `expr` with each range replaced by an expression; ranges without an entry stay. cost: one look-up the second time, unless `memo` is given, which is for `by` alone */
-export function substitute(e: Expressions, expr: Expr, by: ReadonlyMap<Range, Expr>, memo?: Map<Expr, Expr>): Expr {
+/** `expr` with each range replaced by an expression; ranges without an entry stay. cost: one look-up for each part that equal bindings met before */
+export function substitute(e: Expressions, expr: Expr, bindings: ReadonlyMap<Range, Expr>): Expr {
+  const by = withoutOwn(bindings);
   const concerns = (node: Expr): boolean => {
     for (const range of node.ranges) if (by.has(range)) return true;
     return false;
   };
   if (!concerns(expr)) return expr;
-  const replace = (node: Expr): Expr | undefined => (node.kind === "index" ? by.get(node.range) : undefined);
-  if (memo) return rewrite(e, expr, replace, memo, concerns);
-  let key = `${expr.id}`;
-  for (const [range, value] of by) key += `,${range.id}:${value.id}`;
-  return e.remembered(key, () => rewrite(e, expr, replace, new Map(), concerns));
+  return rewrite(e, expr, (node) => (node.kind === "index" ? by.get(node.range) : undefined), e.substituted(by), concerns);
+}
+
+/** The bindings without those of a range to itself. */
+function withoutOwn(by: ReadonlyMap<Range, Expr>): ReadonlyMap<Range, Expr> {
+  for (const [range, value] of by) if (value.kind === "index" && value.range === range) return new Map([...by].filter(([each, to]) => to.kind !== "index" || to.range !== each));
+  return by;
 }
 
 export function bindBox(definition: Definition, indices: readonly Expr[]): Map<Range, Expr> {

@@ -6,11 +6,13 @@ import { broadcastIndices } from "../ops/broadcast.ts";
 import { operation } from "../ops/index.ts";
 import { required } from "../errors.ts";
 import { type Extent, extentValue } from "../ir/extent.ts";
+import { openScans, scanParts } from "../ir/scans.ts";
 import { functionNodes } from "../ir/traverse.ts";
 import { isLeaf, type TensorFunction, type TensorNode } from "../ir/node.ts";
 import type { DType } from "../ir/types.ts";
 import { type Expr, type Expressions, type Range } from "./expression.ts";
 import type { Definition, Program, Source } from "./node.ts";
+import { recurrenceOf } from "./recurrence.ts";
 
 const isOne = (extent: Extent | undefined): boolean => extent !== undefined && extentValue(extent) === 1;
 
@@ -38,7 +40,7 @@ export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
     ...fn.inputs.map((leaf): Source => ({ name: leaf.name, role: "input", type: leaf.node.type })),
     ...fn.parameters.map((leaf): Source => ({ name: leaf.path, role: "parameter", type: leaf.node.type })),
   ];
-  const definitions = functionNodes(fn).filter((node) => !isLeaf(node)).flatMap((node) => lowerNode(node, required(names.get(node), "lower-to-folds", node.op), names, e));
+  const definitions = lowerNodes(functionNodes(fn), names, e);
   const taken = new Set<string>();
   const outputs = fn.outputs.map((output) => {
     let definition = required(names.get(output.node), "lower-to-folds", output.name);
@@ -52,6 +54,49 @@ export function lowerToFolds(fn: TensorFunction, e: Expressions): Program {
     return { name: output.name, definition, type: output.node.type };
   });
   return { name: fn.name, sources, definitions, outputs };
+}
+
+/** Bodies of scans become recurrences; `order` has operands before users. A scan in the body of another one is written out before. */
+function lowerNodes(order: readonly TensorNode[], names: ReadonlyMap<TensorNode, string>, e: Expressions): Definition[] {
+  const open = order.some((node) => node.op === "scan") ? openScans(order) : new Map<TensorNode, ReadonlySet<number>>();
+  const nameOf = (node: TensorNode): string => required(names.get(node), "lower-to-folds", node.op);
+  const definitions = new Map<string, Definition>();
+  for (const node of order) {
+    if (isLeaf(node) || (open.get(node)?.size ?? 0) > 0 || definitions.has(nameOf(node))) continue;
+    const made = node.op === "scan" ? lowerScan(node, order, open, names, e, (name) => definitions.get(name)) : lowerNode(node, nameOf(node), names, e);
+    for (const definition of made) definitions.set(definition.name, definition);
+  }
+  return [...definitions.values()];
+}
+
+function lowerScan(node: TensorNode, order: readonly TensorNode[], open: ReadonlyMap<TensorNode, ReadonlySet<number>>, names: ReadonlyMap<TensorNode, string>, e: Expressions, outer: (name: string) => Definition | undefined): Definition[] {
+  const nameOf = (each: TensorNode): string => required(names.get(each), "lower-to-folds", each.op);
+  const { number, sequences, initial, next } = scanParts(node);
+  const body = order.filter((each) => open.get(each)?.has(number));
+  const step = e.range("t", required(sequences[0]?.type.shape[0], "lower-to-folds", "steps"));
+  const leaf = (op: string, index: number): TensorNode | undefined => body.find((each) => each.op === op && each.attributes["index"] === index);
+  const elements = sequences.flatMap((sequence, i): Definition[] => {
+    const element = leaf("scan_element", i);
+    if (!element) return [];
+    const box = element.type.shape.map((extent, axis): Range => e.range(axisNames[axis] ?? "x", extent));
+    const read = e.load(nameOf(sequence), [e.index(step), ...box.map((range) => e.index(range))], isLeaf(sequence) ? sequence.type.dtype : computed(sequence.type.dtype));
+    return [{ name: nameOf(element), dtype: computed(element.type.dtype), box, fold: undefined, body: e.convert(read, computed(element.type.dtype)), origin: node.origin }];
+  });
+  const name = `scan${number}`;
+  // A carry that its body does not read has no leaf.
+  const carryName = (index: number): string => {
+    const carry = leaf("scan_carry", index);
+    return carry ? nameOf(carry) : `${name}.carry${index}`;
+  };
+  return recurrenceOf(e, {
+    name, step,
+    body: [...elements, ...body.filter((each) => each.op !== "scan_element" && each.op !== "scan_carry").flatMap((each) => lowerNode(each, nameOf(each), names, e))],
+    carries: initial.map((each, i) => ({ name: carryName(i), dtype: computed(each.type.dtype), shape: each.type.shape, initial: nameOf(each), next: nameOf(next[i] as TensorNode) })),
+    results: order.filter((each) => each.op === "scan" && scanParts(each).number === number).map((each) => {
+      const { result, emitted } = scanParts(each);
+      return { name: nameOf(each), dtype: computed(each.type.dtype), shape: each.type.shape, origin: each.origin, result: result.kind === "emitted" ? ({ kind: "stack", value: nameOf(emitted[result.index] as TensorNode) } as const) : ({ kind: "carry", carry: carryName(result.index) } as const) };
+    }),
+  }, outer);
 }
 
 function copyOf(source: string, name: string, node: TensorNode, e: Expressions): Definition {

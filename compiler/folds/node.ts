@@ -27,7 +27,36 @@ export interface Definition {
   readonly origin: Origin | undefined;
   /** Present on a fold over one tile of the columns of a product: the kernel that makes the tile emits it. */
   readonly partial?: Partial;
+  /** Present on a result of a recurrence: `body` then only loads what the recurrence reads, once each, at any place. */
+  readonly recurrence?: { readonly of: Recurrence; readonly result: number };
 }
+
+/**
+ * A loop along `step` whose body hands values on from one step to the next. What does not depend on them stands outside of
+ * it (R12): products of the sequence before, what is made of stacked results after.
+ */
+export interface Recurrence {
+  readonly name: string;
+  /** Runs over the steps; free in `body`. */
+  readonly step: Range;
+  readonly carries: readonly Carry[];
+  /** One step, operands before users. Loads name carries, earlier definitions of the body, and values outside. */
+  readonly body: readonly Definition[];
+  readonly results: readonly RecurrenceResult[];
+}
+
+export interface Carry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly box: readonly Range[];
+  /** Before the first step, over `box`. */
+  readonly initial: Expr;
+  /** Definition of the body that it becomes. No two carries have one. */
+  readonly next: string;
+}
+
+/** A definition of the body, stacked over the steps; or a carry after the last step. */
+export type RecurrenceResult = { readonly kind: "stack"; readonly value: string } | { readonly kind: "carry"; readonly carry: string };
 
 /** The same value as the definition's body, told from inside the tile. */
 export interface Partial {

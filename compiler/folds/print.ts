@@ -1,6 +1,6 @@
 /** Text of the index-space level, for dumps and golden files. */
-import { type Expr, operandsOf, visit } from "./expression.ts";
-import type { Definition, Program } from "./node.ts";
+import { type Expr, operandsOf, type Range, visit } from "./expression.ts";
+import type { Definition, Program, Recurrence } from "./node.ts";
 import { printType } from "../ir/types.ts";
 import type { Instruction } from "../kernel/node.ts";
 
@@ -67,10 +67,27 @@ function print(expr: Expr, level: number, names: ReadonlyMap<Expr, string>): str
   }
 }
 
+const boxText = (box: readonly Range[]): string => box.map((range) => `${rangeName(range)} < ${range.extent.key}`).join(", ");
+
+function resultText({ name, results }: Recurrence, result: number): string {
+  const found = results[result];
+  return found?.kind === "carry" ? `${found.carry} after the last step of ${name}` : `${found?.value} of each step of ${name}`;
+}
+
+/** A recurrence before its first result: the carries as they begin and go on, then one step. */
+function printRecurrence({ name, step, carries, body }: Recurrence): string[] {
+  return [
+    `  ${name} for ${rangeName(step)} < ${step.extent.key}`,
+    ...carries.map((carry) => `    carry ${carry.name}: ${carry.dtype}[${boxText(carry.box)}] = ${printExpr(carry.initial)}, then ${carry.next}`),
+    ...body.map((definition) => `    ${printDefinition(definition)}`),
+  ];
+}
+
 const rangeName = (range: { readonly name: string; readonly id: number }): string => `${range.name}${range.id}`;
 
 export function printDefinition(definition: Definition): string {
-  const box = definition.box.map((range) => `${rangeName(range)} < ${range.extent.key}`).join(", ");
+  const box = boxText(definition.box);
+  if (definition.recurrence) return `${definition.name}: ${definition.dtype}[${box}] = ${resultText(definition.recurrence.of, definition.recurrence.result)}`;
   const fold = definition.fold;
   const body = fold
     ? `${fold.monoid} { ${fold.ranges.map((range) => `${rangeName(range)} < ${range.extent.key}`).join(", ")} } ${printExpr(definition.body)}`
@@ -82,7 +99,11 @@ export function printProgram(program: Program): string {
   return [
     `program ${program.name}`,
     ...program.sources.map((source) => `  ${source.role} ${source.name}: ${printType(source.type)}`),
-    ...program.definitions.map((definition) => `  ${printDefinition(definition)}`),
+    ...program.definitions.flatMap((definition, i) => {
+      const of = definition.recurrence?.of;
+      const isFirst = of !== undefined && program.definitions.findIndex((other) => other.recurrence?.of === of) === i;
+      return [...(isFirst ? printRecurrence(of) : []), `  ${printDefinition(definition)}`];
+    }),
     ...program.outputs.map((output) => `  output ${output.name} = ${output.definition}`),
     "",
   ].join("\n");

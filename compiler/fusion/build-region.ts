@@ -8,10 +8,15 @@ import { splitAxes } from "./split-axes.ts";
 import { type Illegal, isIllegal, type Member, type Region, type RegionOutput, type Templates } from "./region.ts";
 
 /** The region of the definitions `roots` (one, or several over boxes of equal extents), with `stored` in memory. */
-export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMap<string, Definition>, stored: ReadonlySet<string>, roots: readonly Definition[], templates: Templates, rescales = true): Region | Illegal {
+export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMap<string, Definition>, stored: Pick<ReadonlySet<string>, "has">, roots: readonly Definition[], templates: Templates, rescales = true): Region | Illegal {
   const isRoot = new Set(roots.map((root) => root.name));
   const memo = new Map<Expr, Expr>();
-  const inlined = (body: Expr): Expr => inlineMaps(e, body, (name) => (stored.has(name) && !isRoot.has(name) ? undefined : byName.get(name)), memo);
+  const maps = new Map<string, Definition | undefined>();
+  const mapOf = (name: string): Definition | undefined => {
+    if (!maps.has(name)) maps.set(name, stored.has(name) && !isRoot.has(name) ? undefined : byName.get(name));
+    return maps.get(name);
+  };
+  const inlined = (body: Expr): Expr => inlineMaps(e, body, mapOf, memo);
   const members = new Map<string, Member>();
   /** Folds that are read at more than one index: only a product may be, by the folds over its own rows. */
   const scattered = new Set<string>();
@@ -32,7 +37,8 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
         continue;
       }
       if (!load.indices.every(isPlain)) illegal ??= `${definition.name} is read at a computed index`;
-      const member = memberAt(e, definition, inlined(definition.body), load.indices);
+      // Bound first: what is inlined then is what other regions over the same ranges inline as well.
+      const member: Member = { definition, body: inlined(substitute(e, definition.body, bindBox(definition, load.indices))), ranges: definition.fold?.ranges ?? [], at: load.indices };
       members.set(definition.name, member);
       found.push(member.body);
     }
@@ -42,7 +48,7 @@ export function buildRegion(e: Expressions, program: Program, byName: ReadonlyMa
   for (const root of roots) {
     const first = roots[0] as Definition;
     const at = root.box.map((range, axis) => e.index(root === first ? range : (first.box[axis] ?? range)));
-    const body = root.fold ? e.load(root.name, at, root.dtype) : substitute(e, inlined(root.body), bindBox(root, at));
+    const body = root.fold ? e.load(root.name, at, root.dtype) : inlined(substitute(e, root.body, bindBox(root, at)));
     const boxed = roots.length === 1 && !root.fold ? splitAxes(e, { box: first.box, body }, (name) => inside(name) !== undefined) : { box: first.box, body };
     gather([boxed.body]);
     outputs.push({ definition: root, ...boxed });
@@ -65,6 +71,3 @@ const isPlain = (index: Expr): boolean => index.kind === "index" || (index.kind 
 
 const sameIndices = (a: readonly Expr[], b: readonly Expr[]): boolean => a.every((index, axis) => index === b[axis]);
 
-function memberAt(e: Expressions, definition: Definition, body: Expr, at: readonly Expr[]): Member {
-  return { definition, body: substitute(e, body, bindBox(definition, at)), ranges: definition.fold?.ranges ?? [], at };
-}

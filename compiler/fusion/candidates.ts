@@ -36,25 +36,63 @@ export function candidateMaps(e: Expressions, program: Program): Set<string> {
   const isContraction = (definition: Definition): boolean => definition.fold !== undefined && contractionShape(e, { ...definition, body: inlineMaps(e, definition.body, chained) }) !== undefined;
   const contractions = new Set(program.definitions.filter(isContraction).map((definition) => definition.name));
   const candidates = new Set<string>(isOutput);
+  // What a recurrence reads it finds in memory.
+  for (const definition of program.definitions) if (definition.recurrence) for (const name of [definition.name, ...loadsOf(definition.body).map((load) => load.source)]) candidates.add(name);
   for (const name of contractions)
     for (const load of loadsOf((byName.get(name) as Definition).body)) {
       const operand = nontrivial(byName, load.source);
       if (operand && !operand.fold && !fromParameters(operand.name) && fromData.has(operand.name)) candidates.add(operand.name);
     }
-  const sinks = new Map<string, string>();
+  const sinks = new Sinks([...contractions, ...isOutput]);
   for (const definition of [...program.definitions].reverse()) {
-    const found = new Set<string>();
-    if (isOutput.has(definition.name)) found.add(definition.name);
-    const kinds = new Set<string>();
-    for (const user of users.get(definition.name) ?? []) {
-      const reached = contractions.has(user.name) ? user.name : (sinks.get(user.name) ?? "");
-      kinds.add(reached);
-      for (const sink of reached.split("|")) if (sink !== "") found.add(sink);
-    }
-    sinks.set(definition.name, [...found].sort().join("|"));
-    if (kinds.size > 1 && !definition.fold && !fromParameters(definition.name) && fromData.has(definition.name)) candidates.add(definition.name);
+    const reached = (users.get(definition.name) ?? []).map((user) => (contractions.has(user.name) ? sinks.only(user.name) : sinks.of(user.name)));
+    if (isOutput.has(definition.name)) sinks.set(definition.name, [...reached, sinks.only(definition.name)]);
+    else sinks.set(definition.name, reached);
+    const first = reached[0];
+    if (first && !reached.every((other) => sameBits(other, first)) && !definition.fold && !fromParameters(definition.name) && fromData.has(definition.name)) candidates.add(definition.name);
   }
   return candidates;
+}
+
+/** Contractions and outputs that values end in, as sets of bits: a residual stream ends in all that come after it. */
+class Sinks {
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #none: Uint32Array;
+  readonly #of = new Map<string, Uint32Array>();
+  readonly #only = new Map<string, Uint32Array>();
+
+  constructor(names: readonly string[]) {
+    this.#numbers = new Map(names.map((name, i) => [name, i]));
+    this.#none = new Uint32Array((names.length >> 5) + 1);
+  }
+
+  only(name: string): Uint32Array {
+    const known = this.#only.get(name);
+    if (known) return known;
+    const number = this.#numbers.get(name) ?? 0;
+    const made = this.#none.slice();
+    made[number >> 5] = 1 << (number & 31);
+    this.#only.set(name, made);
+    return made;
+  }
+
+  of(name: string): Uint32Array {
+    return this.#of.get(name) ?? this.#none;
+  }
+
+  /** The union; the same object where one is all. */
+  set(name: string, sets: readonly Uint32Array[]): void {
+    const [first = this.#none, ...others] = sets.filter((set, i) => sets.indexOf(set) === i);
+    const all = others.length > 0 ? first.slice() : first;
+    for (const set of others) for (let i = 0; i < set.length; i++) all[i] = (all[i] as number) | (set[i] as number);
+    this.#of.set(name, others.find((set) => sameBits(set, all)) ?? (sameBits(first, all) ? first : all));
+  }
+}
+
+function sameBits(a: Uint32Array, b: Uint32Array): boolean {
+  if (a === b) return true;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** A map that only renames indices of another value is decided about there. */

@@ -3,13 +3,15 @@
  * five constants of the device. unit: microseconds. Names that the host binds later count with an assumed length.
  */
 import { type Expr, loadsOf, type Range, rangesOf } from "../folds/expression.ts";
-import { type Bindings, bindExtent, type Extent, extentNames, extentValue, productOfExtents } from "../ir/extent.ts";
+import type { Bindings, Extent } from "../ir/extent.ts";
 import { byteSize, type DType } from "../ir/types.ts";
 import { chooseContractionTile, chooseMapTile, chooseRowTile, chooseStreamTile, workgroupBytes } from "../schedule/choose-tile.ts";
 import { chooseBlockTile, chooseChunkTile, registerColumns, registerRows } from "../schedule/cpu/choose-block.ts";
-import type { BlockTile, ChunkTile, ContractionTile, MapTile, RowTile, StreamTile } from "../schedule/tile.ts";
+import type { BlockTile, ChunkTile, ContractionTile, MapTile, RowTile, SequenceTile, StreamTile } from "../schedule/tile.ts";
 import { inSoftware, type Target } from "../target.ts";
 import { loadsAlong, operationsIn } from "./count-operations.ts";
+import { lengthOf, lengthOfRanges, likelyLength } from "./lengths.ts";
+import { type SequenceWork, sequenceWork } from "./sequence-work.ts";
 import { type ContractionRegion, type Illegal, type Member, productsOf, type Region, type RegionOutput, type RowsRegion, type StreamRegion, streamTotal, type ThreadRegion } from "./region.ts";
 
 export type Tile =
@@ -19,6 +21,7 @@ export type Tile =
   | { readonly template: "rows"; readonly tile: RowTile }
   | { readonly template: "elementwise"; readonly tile: MapTile }
   | { readonly template: "stream"; readonly tile: StreamTile }
+  | { readonly template: "sequence"; readonly tile: SequenceTile }
   | { readonly template: "thread" };
 
 export interface RegionCost {
@@ -37,16 +40,6 @@ export interface CostContext {
   readonly assume: Bindings;
   readonly tensorOf: (name: string) => { readonly dtype: DType; readonly shape: readonly Extent[] };
 }
-
-const assumedLength = 64;
-
-export function lengthOf(context: Pick<CostContext, "assume">, extents: readonly Extent[]): number {
-  const product = productOfExtents(extents);
-  const names = Object.fromEntries(extentNames(product).map((name) => [name, context.assume[name] ?? assumedLength]));
-  return extentValue(bindExtent(product, names)) ?? assumedLength;
-}
-
-const lengthOfRanges = (context: CostContext, ranges: readonly Range[]): number => lengthOf(context, ranges.map((range) => range.extent));
 
 /** Tensors that a region reads, with those that it makes itself left out. */
 export function tensorsRead(region: Region): Set<string> {
@@ -81,6 +74,8 @@ export function foldsOf(region: Region): readonly Member[] {
       return [...region.prologue, ...region.ride, ...region.epilogue];
     case "stream":
       return [...region.prologue, ...(region.shift ? [region.shift] : []), ...region.folds, ...region.epilogue];
+    case "sequence":
+      return [];
     default:
       return region satisfies never;
   }
@@ -90,7 +85,7 @@ export function costOf(region: Region, context: CostContext, lanes: (region: Con
   const { target } = context;
   const reads = [...tensorsRead(region)];
   const writes = region.outputs.map((output) => output.definition.name);
-  if (reads.length + writes.length > target.limits.storageBuffers) return { illegal: `binding limit: ${reads.length + writes.length} buffers, the device has ${target.limits.storageBuffers}` };
+  if (reads.length + writes.length > target.limits.storageBuffers) return { illegal: bindingLimit(reads.length + writes.length, target.limits.storageBuffers) };
   const bytes = [...reads, ...writes].reduce((sum, name) => sum + bytesOf(context, name), 0);
   const work = workOf(region, context, lanes);
   if ("illegal" in work) return work;
@@ -105,7 +100,10 @@ export function costOf(region: Region, context: CostContext, lanes: (region: Con
   return { tile: work.tile, microseconds: cost.launchMicroseconds + busy, bytes, flops: work.flops, bound, occupancy };
 }
 
-function bytesOf(context: CostContext, name: string): number {
+export const bindingLimit = (buffers: number, most: number): string => `binding limit: ${buffers} buffers, the device has ${most}`;
+
+/** Size of a tensor. unit: bytes */
+export function bytesOf(context: CostContext, name: string): number {
   const { dtype, shape } = context.tensorOf(name);
   return lengthOf(context, shape) * byteSize(dtype);
 }
@@ -136,10 +134,14 @@ function workOf(region: Region, context: CostContext, lanes: (region: Contractio
       return streamWork(region, context);
     case "thread":
       return threadWork(region, context);
+    case "sequence":
+      return asWork(sequenceWork(region, context.target, (ranges) => lengthOfRanges(context, ranges)));
     default:
       return region satisfies never;
   }
 }
+
+const asWork = (work: SequenceWork | Illegal): Work | Illegal => ("illegal" in work ? work : { ...work, tile: { template: "sequence", tile: work.tile } });
 
 function rowsWork(region: RowsRegion, context: CostContext): Work {
   const tile = chooseRowTile(region, context.target);
@@ -227,10 +229,6 @@ function streamWork(region: StreamRegion, context: CostContext): Work | Illegal 
 
 /** What loading or storing one f32 by itself takes of the cache's bandwidth: in software its width hardly matters. */
 const scalarAccessBytes = ({ cost }: Target): number => (inSoftware(cost) ? 8 : 4);
-
-/** Length of ranges with names that the host binds, where each has an assumed length. */
-const likelyLength = (context: CostContext, ranges: readonly Range[]): number | undefined =>
-  ranges.every((range) => extentNames(range.extent).every((name) => context.assume[name] !== undefined)) ? lengthOfRanges(context, ranges) : undefined;
 
 /** Length of the longest chain of folds that need each other. */
 function levelCount(members: readonly Member[]): number {

@@ -56,6 +56,13 @@ function placementRules(region: Region): Application[] {
       if (region.epilogue.length > 0) rules.push(application("R10 own the row (epilogue)", names(region.epilogue), "the workgroup holds whole rows of the product in registers"));
       if (region.outputs[0]?.definition !== region.definition) rules.push(application("R3 epilogue", outputs, "the map has the product's own box"));
       break;
+    case "sequence": {
+      const { recurrence, shape } = region;
+      rules.push(application("R12 leave the loop", [recurrence.name], "what does not depend on a carry is made for all steps at once"));
+      rules.push(application("R10 own the row", recurrence.carries.map((carry) => carry.name), shape.rows.length === 0 ? "one workgroup has all that is carried" : "no step reads other rows than its own"));
+      rules.push(application("R8 split and merge", shape.stages.filter((stage) => stage.definition.fold).map((stage) => stage.name), "the monoids are associative; invocations merge in a fixed order"));
+      break;
+    }
     default:
       return region satisfies never;
   }

@@ -2,13 +2,13 @@
  * What a set of stored values costs: its regions, each priced once per compilation. Flow: place.ts proposes a set -> here ->
  * regions, or why the set is not legal.
  */
-import { type Expressions, loadsOf } from "../folds/expression.ts";
 import type { Definition, Program } from "../folds/node.ts";
 import { sameExtent } from "../ir/extent.ts";
-import { buildRegion } from "./build-region.ts";
 import { foldGroups } from "./candidates.ts";
-import { costOf, type CostContext, type RegionCost, tensorsRead } from "./cost.ts";
-import { type ContractionRegion, isIllegal, type Illegal, type Region, type Templates, withPartials } from "./region.ts";
+import type { RegionCost } from "./cost.ts";
+import { Memory } from "./memory.ts";
+import type { Illegal, Region } from "./region.ts";
+import { type EvaluateOptions, type Priced, type Quote, Quotes, type RegionPrices } from "./region-prices.ts";
 import { parameterOnly } from "./rules/defer.ts";
 
 /** One kernel of a plan. */
@@ -21,50 +21,6 @@ export interface PlacedRegion {
   readonly reads: readonly string[];
   /** The same region of another segment, and its names here. */
   readonly twin?: { readonly of: PlacedRegion; readonly name: (before: string) => string };
-}
-
-export interface EvaluateOptions {
-  readonly e: Expressions;
-  readonly context: CostContext;
-  readonly templates: Templates;
-  readonly lanes: (region: ContractionRegion) => number;
-  /** Whether sums may be rescaled as a maximum grows; true when left out. class: real-equal */
-  readonly rescales?: boolean;
-  /** Outputs of the program that are not the model's: kept for a later part of it. */
-  readonly exports?: ReadonlySet<string>;
-}
-
-interface Priced {
-  readonly region: Region;
-  readonly cost: RegionCost;
-  readonly reads: readonly string[];
-}
-
-/** Prices of regions by the definitions inside them: shared by all placements of one compilation, whose programs differ little. */
-export class RegionPrices {
-  readonly #ids = new Map<Definition, number>();
-  readonly #sources = new Map<Definition, readonly string[]>();
-  readonly known = new Map<string, Priced | Illegal>();
-
-  id(definition: Definition): number {
-    const known = this.#ids.get(definition) ?? this.#ids.size;
-    this.#ids.set(definition, known);
-    return known;
-  }
-
-  sourcesOf(definition: Definition): readonly string[] {
-    const known = this.#sources.get(definition) ?? [...new Set(loadsOf(definition.body).map((load) => load.source))];
-    this.#sources.set(definition, known);
-    return known;
-  }
-}
-
-/** What a region depends on, question by question: is this value in memory? At the end its price. */
-interface Question {
-  ask?: string;
-  yes?: Question;
-  no?: Question;
-  priced?: Priced | Illegal;
 }
 
 export interface Legal {
@@ -84,20 +40,18 @@ export class PlacementEvaluator {
   readonly decisions: readonly Decision[];
   readonly outputs: ReadonlySet<string>;
   readonly isParameterOnly: (name: string) => boolean;
-  readonly #program: Program;
   readonly #options: EvaluateOptions;
-  readonly #prices: RegionPrices;
   readonly #byName: ReadonlyMap<string, Definition>;
   readonly #order: ReadonlyMap<string, number>;
   readonly #groupOf = new Map<string, readonly string[]>();
   readonly #always: Set<string>;
   readonly #partials = new Map<string, Definition[]>();
-  readonly #questions = new Map<string, Question>();
+  readonly #quotes: Quotes;
+  /** What a kernel stores, where that does not depend on the placement. */
+  readonly #rootsOf = new Map<string, readonly string[]>();
 
   constructor(program: Program, options: EvaluateOptions, prices: RegionPrices) {
-    this.#program = program;
     this.#options = options;
-    this.#prices = prices;
     this.#byName = new Map(program.definitions.map((definition) => [definition.name, definition]));
     this.#order = new Map(program.definitions.map((definition, i) => [definition.name, i]));
     this.isParameterOnly = parameterOnly(program);
@@ -118,6 +72,13 @@ export class PlacementEvaluator {
     const singles = program.definitions.filter((definition) => !this.#always.has(definition.name) && !this.#groupOf.has(definition.name)).map((definition) => [definition.name]);
     const folds = together.map((group) => group.filter((name) => !this.#always.has(name))).filter((names) => names.length > 0);
     this.decisions = [...singles, ...folds];
+    for (const { name, partial } of program.definitions) {
+      const product = partial?.product ?? name;
+      const partials = this.#partials.get(product);
+      if (partials) this.#rootsOf.set(name, [product, ...partials.map((definition) => definition.name)]);
+      else if ((this.#groupOf.get(name) ?? []).length < 2) this.#rootsOf.set(name, [name]);
+    }
+    this.#quotes = new Quotes({ program, byName: this.#byName, numbers: this.#order, partials: this.#partials }, options, prices);
   }
 
   /** `chosen`: names out of `decisions`; what must be in memory is added. */
@@ -126,30 +87,34 @@ export class PlacementEvaluator {
     return "illegal" in found ? found : { ...found, regions: this.inOrder(found.regions) };
   }
 
-  /** `evaluate` with the regions in no order. */
-  weigh(chosen: ReadonlySet<string>): Evaluation {
-    const stored = new Set([...chosen, ...this.#always]);
+  /** `evaluate` with the regions in no order. `explained`: what was refused unbuilt is built, so that the first reason against it is told. */
+  weigh(chosen: ReadonlySet<string>, explained = false): Evaluation {
+    const stored = this.inMemory(chosen);
     const needed = [...this.outputs];
     const used = new Set<string>();
     const kernels: PlacedRegion[] = [];
     let microseconds = 0;
     for (let name = needed.pop(); name !== undefined; name = needed.pop()) {
       if (used.has(name) || !this.#byName.has(name)) continue;
-      let roots = this.#rootsOf(name, stored);
-      let priced = this.#price(roots, stored);
-      if ("illegal" in priced && roots.length > 1 && !this.#partials.has(roots[0] as string)) {
-        // Folds that cannot share a kernel get one each.
+      let roots = this.rootsOf(name, stored);
+      let priced = this.priceOf(this.quote(roots, stored), roots, stored);
+      if ("illegal" in priced && this.mayPart(roots)) {
         roots = [name];
-        priced = this.#price(roots, stored);
+        priced = this.priceOf(this.quote(roots, stored), roots, stored);
       }
-      if ("illegal" in priced) return priced;
-      const phase = this.isParameterOnly(name) && (!this.outputs.has(name) || this.#options.exports?.has(name) === true) ? "prepare" : "run";
+      if ("illegal" in priced) return explained ? this.#quotes.explain(roots, stored) : priced;
+      const phase = this.phaseOf(name);
       if (phase === "run") microseconds += priced.cost.microseconds;
       kernels.push({ roots, phase, ...priced });
       for (const root of roots) used.add(root);
       for (const read of priced.reads) if (!used.has(read)) needed.push(read);
     }
     return { regions: kernels, stored: used, microseconds };
+  }
+
+  /** `chosen`, and what must be in memory. */
+  inMemory(chosen: ReadonlySet<string>): Memory {
+    return new Memory(this.#order, chosen, this.#always);
   }
 
   /** What is read is made before; else in the order of the program. A kernel of several roots ends late but may be needed early. */
@@ -180,8 +145,8 @@ export class PlacementEvaluator {
   }
 
   /** One kernel of the run plan that makes all `roots`, if there is a legal one. */
-  priced(roots: readonly string[], stored: ReadonlySet<string>): PlacedRegion | undefined {
-    const priced = this.#options.templates === "thread" ? { illegal: "" } : this.#price(roots, stored);
+  priced(roots: readonly string[], stored: Memory): PlacedRegion | undefined {
+    const priced = this.#options.templates === "thread" ? { illegal: "" } : this.priceOf(this.quote(roots, stored), roots, stored);
     return "illegal" in priced ? undefined : { roots, phase: "run", ...priced };
   }
 
@@ -189,59 +154,36 @@ export class PlacementEvaluator {
     return this.#byName.get(name);
   }
 
-  #rootsOf(name: string, stored: ReadonlySet<string>): readonly string[] {
-    const product = this.#byName.get(name)?.partial?.product ?? name;
-    const partials = this.#partials.get(product);
-    if (partials) return [product, ...partials.map((definition) => definition.name)];
+  /** Are these folds that get a kernel each when they cannot share one? */
+  mayPart(roots: readonly string[]): boolean {
+    return roots.length > 1 && !this.#partials.has(roots[0] as string);
+  }
+
+  /** The folds that `name` shares a kernel with when they are stored. */
+  groupOf(name: string): readonly string[] {
+    return this.#groupOf.get(name) ?? [];
+  }
+
+  /** When the kernel that ends at `name` runs. */
+  phaseOf(name: string): "prepare" | "run" {
+    return this.isParameterOnly(name) && (!this.outputs.has(name) || this.#options.exports?.has(name) === true) ? "prepare" : "run";
+  }
+
+  /** What is stored by the kernel that stores `name`. */
+  rootsOf(name: string, stored: Memory): readonly string[] {
+    const fixed = this.#rootsOf.get(name);
+    if (fixed) return fixed;
     const together = (this.#groupOf.get(name) ?? []).filter((member) => stored.has(member) && !this.isParameterOnly(member));
     return together.length > 1 && together.includes(name) ? together : [name];
   }
 
-  #price(roots: readonly string[], stored: ReadonlySet<string>): Priced | Illegal {
-    const name = roots.length === 1 ? (roots[0] as string) : roots.join();
-    let at = this.#questions.get(name);
-    while (at?.ask !== undefined) at = stored.has(at.ask) ? at.yes : at.no;
-    if (at?.priced) return at.priced;
-    const { key, asked } = this.#dependencies(roots, stored);
-    const priced = this.#prices.known.get(key) ?? this.#build(roots, stored);
-    this.#prices.known.set(key, priced);
-    let question: Question = this.#questions.get(name) ?? {};
-    this.#questions.set(name, question);
-    for (const ask of asked) {
-      question.ask = ask;
-      question = stored.has(ask) ? (question.yes ??= {}) : (question.no ??= {});
-    }
-    question.priced = priced;
-    return priced;
+  /** Builds the region of a quote of these roots, the first time. */
+  priceOf(quote: Quote, roots: readonly string[], stored: Memory): Priced | Illegal {
+    return this.#quotes.priceOf(quote, roots, stored);
   }
 
-  #build(roots: readonly string[], stored: ReadonlySet<string>): Priced | Illegal {
-    const { e, context, templates, lanes } = this.#options;
-    const partials = this.#partials.get(roots[0] as string) ?? [];
-    const own = roots.map((root) => this.#byName.get(root) as Definition).filter((root) => !root.partial);
-    const plain = partials.length > 0 && !stored.has(roots[0] as string) ? { illegal: `${roots[0]} is not in memory` } : buildRegion(e, this.#program, this.#byName, stored, own, templates, this.#options.rescales);
-    const region = partials.length > 0 && !isIllegal(plain) ? withPartials(e, plain, partials) : plain;
-    const cost = isIllegal(region) ? region : costOf(region, context, lanes);
-    return isIllegal(region) || "illegal" in cost ? (cost as Illegal) : { region, cost, reads: [...tensorsRead(region)].filter((read) => !roots.includes(read)) };
-  }
-
-  /** All that a region depends on: its roots, what is computed inside it, and what it finds in memory; and the values that decided it. */
-  #dependencies(roots: readonly string[], stored: ReadonlySet<string>): { readonly key: string; readonly asked: readonly string[] } {
-    const asked = [roots[0] as string];
-    const inside: number[] = [];
-    const outside: number[] = [];
-    const seen = new Set<string>();
-    const queue = [...roots];
-    for (let next = 0; next < queue.length; next++) {
-      const name = queue[next] as string;
-      const definition = this.#byName.get(name);
-      if (!definition || seen.has(name)) continue;
-      seen.add(name);
-      const isRoot = roots.includes(name);
-      if (!isRoot) asked.push(name);
-      (isRoot || !stored.has(name) ? inside : outside).push(this.#prices.id(definition));
-      if (isRoot || !stored.has(name)) queue.push(...this.#prices.sourcesOf(definition));
-    }
-    return { key: `${roots.length}${stored.has(roots[0] as string) ? "+" : "-"}${inside.join(",")}|${outside.join(",")}`, asked };
+  /** What is known of the kernel that ends at `roots`. */
+  quote(roots: readonly string[], stored: Memory): Quote {
+    return this.#quotes.of(roots, stored);
   }
 }

@@ -6,10 +6,10 @@ import { InternalError } from "../errors.ts";
 import type { Expressions } from "../folds/expression.ts";
 import type { Program } from "../folds/node.ts";
 import type { CostContext } from "./cost.ts";
-import type { RegionPrices } from "./evaluate-placement.ts";
 import { outlineWide } from "./outline.ts";
 import { place, type Placement, type PlaceOptions } from "./place.ts";
 import { type ContractionRegion, productsOf, type Templates } from "./region.ts";
+import type { RegionPrices } from "./region-prices.ts";
 import { defer } from "./rules/defer.ts";
 import { hoist } from "./rules/hoist.ts";
 import { join, sharedLeft } from "./rules/join.ts";
@@ -22,6 +22,8 @@ export interface FuseOptions {
   readonly contract: Contract;
   /** `none`: each op is a kernel of its own. */
   readonly fusion?: "all" | "none";
+  /** Steps of a recurrence in one dispatch; as many as its time allows when left out. */
+  readonly stepsAtOnce?: number;
   readonly templates: Templates;
   readonly context: (program: Program) => CostContext;
   readonly lanes: (program: Program) => (region: ContractionRegion) => number;
@@ -60,7 +62,7 @@ export function fuseSegment(e: Expressions, inlined: Program, exports: ReadonlyS
     applications.push(...centred.applications);
   }
   program = outlineWide(e, program, options.context(program).target.limits.storageBuffers);
-  const placed = (candidate: Program, start?: ReadonlySet<string>): Placement | undefined => {
+  const placed = (candidate: Program, start?: Placement): Placement | undefined => {
     const placeOptions: PlaceOptions = { e, context: options.context(candidate), templates, lanes: options.lanes(candidate), prices, exports, rescales: admitted[contract].has("real-equal") };
     const result = place(candidate, start ? { ...placeOptions, start, exactUpTo: exactBeside } : placeOptions);
     return "illegal" in result ? undefined : result;
@@ -70,10 +72,11 @@ export function fuseSegment(e: Expressions, inlined: Program, exports: ReadonlyS
   const alternatives: Alternative[] = [{ description: "statistics before or after each contraction", ...summary(best) }];
   if (admitted[contract].has("real-equal") && templates === "workgroup") {
     const attempt = (rewritten: Rewritten | undefined, description: string): void => {
-      const next = rewritten && placed(rewritten.program, best?.stored);
+      const next = rewritten && placed(rewritten.program, best);
       if (!rewritten || !next || !best) return;
       alternatives.push({ description, ...summary(next) });
-      if (next.microseconds >= best.microseconds) return;
+      const fewer = summary(next).dispatches < summary(best).dispatches;
+      if (next.microseconds >= best.microseconds * (fewer ? undecided : 1)) return;
       best = next;
       applications.push(...rewritten.applications);
     };
@@ -84,6 +87,9 @@ export function fuseSegment(e: Expressions, inlined: Program, exports: ReadonlyS
   }
   return { placement: best, applications, alternatives };
 }
+
+/** Estimates this close are equal; then fewer kernels are better. */
+const undecided = 1.005;
 
 /** Products in kernels that leave most of the device idle, and the parts that would fill it. */
 const idleProducts = (placement: Placement): { readonly name: string; readonly parts: number }[] =>

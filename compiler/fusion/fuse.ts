@@ -6,10 +6,12 @@ import type { Expressions } from "../folds/expression.ts";
 import { inlineProgram } from "../folds/inline.ts";
 import type { Program } from "../folds/node.ts";
 import { candidateMaps } from "./candidates.ts";
-import { RegionPrices } from "./evaluate-placement.ts";
 import { type Alternative, type Fused, fuseSegment, type FuseOptions } from "./fuse-segment.ts";
-import type { Placement } from "./place.ts";
+import { crossesCut, type Placement } from "./place.ts";
+import { fuseSequence } from "./fuse-sequence.ts";
+
 import { renaming } from "./rename.ts";
+import { RegionPrices } from "./region-prices.ts";
 import { type Segment, segmentsOf } from "./segments.ts";
 import { placeUnfused } from "./unfused.ts";
 
@@ -17,12 +19,14 @@ export function fuse(e: Expressions, lowered: Program, options: FuseOptions): Fu
   if (options.fusion === "none") return placeUnfused(e, lowered, options);
   const keep = candidateMaps(e, lowered);
   const inlined = inlineProgram(e, lowered, (definition) => keep.has(definition.name));
-  const prices = new RegionPrices();
   const kinds = new Map<string, { readonly first: Segment; readonly fused: Fused; count: number }>();
   const parts = segmentsOf(inlined).map((segment): Fused => {
+    if (segment.program.definitions.some((definition) => definition.recurrence)) return fuseSequence(e, segment, options, new RegionPrices());
     const known = kinds.get(segment.key);
     if (!known) {
-      const fused = fuseSegment(e, segment.program, segment.exports, options, prices);
+      const fused = fuseSegment(e, segment.program, segment.exports, options, new RegionPrices());
+      // The search leaves far more behind than the next segment could use.
+      e.forgetSubstitutions();
       kinds.set(segment.key, { first: segment, fused, count: 1 });
       return fused;
     }
@@ -42,8 +46,16 @@ function together(inlined: Program, placements: readonly Placement[]): Placement
     regions: placements.flatMap((placement) => placement.regions),
     stored: new Set(placements.flatMap((placement) => [...placement.stored])),
     microseconds: placements.reduce((total, placement) => total + placement.microseconds, 0),
-    reasons: new Map(placements.flatMap((placement) => [...placement.reasons])),
+    reasons: reasonsOf(placements),
   };
+}
+
+/** Why values are in memory; what is made for the steps of a recurrence crosses no other cut. */
+function reasonsOf(placements: readonly Placement[]): Map<string, string> {
+  const reasons = new Map(placements.flatMap((placement) => [...placement.reasons]));
+  const read = new Set(placements.flatMap(({ regions }) => regions.flatMap((placed) => (placed.region.template === "sequence" ? placed.reads : []))));
+  for (const [name, reason] of reasons) if (read.has(name) && reason === crossesCut) reasons.set(name, "each step of a recurrence reads its own part of it");
+  return reasons;
 }
 
 const dispatchesOf = (placement: Placement): number => placement.regions.filter((region) => region.phase === "run").length;

@@ -4,51 +4,110 @@
  */
 import type { Legal, PlacedRegion, PlacementEvaluator } from "./evaluate-placement.ts";
 import { tensorsRead } from "./cost.ts";
+import type { Memory } from "./memory.ts";
 
-/** The placement with kernels merged wherever that is cheaper, best first. cost: linear in the kernels, times the merges. */
+/** The placement with kernels merged wherever that is cheaper, best first. cost: quadratic in the kernels of a segment, with few regions built */
 export function mergeKernels(evaluator: PlacementEvaluator, placement: Legal): Legal {
-  let regions = placement.regions;
+  const merging = new Merging(evaluator, placement);
   let microseconds = placement.microseconds;
-  for (let merged = bestMerge(evaluator, regions, placement.stored); merged; merged = bestMerge(evaluator, regions, placement.stored)) {
-    const { into, from, region, gain } = merged;
-    regions = evaluator.inOrder(regions.flatMap((placed) => (placed === into ? [region] : placed === from ? [] : [placed])));
-    microseconds -= gain;
+  for (let best = merging.best(); best; best = merging.best()) {
+    merging.merge(best);
+    microseconds -= best.gain;
   }
-  return { ...placement, regions, microseconds };
+  return { ...placement, regions: merging.regions, microseconds };
 }
 
-interface Merge {
+/** Gains below this are rounding. unit: microseconds */
+const least = 1e-9;
+
+interface Pair {
   readonly into: PlacedRegion;
   readonly from: PlacedRegion;
-  readonly region: PlacedRegion;
-  /** unit: microseconds */
-  readonly gain: number;
+  /** At most, until `region` is known. unit: microseconds */
+  gain: number;
+  region?: PlacedRegion;
 }
 
-function bestMerge(evaluator: PlacementEvaluator, regions: readonly PlacedRegion[], stored: ReadonlySet<string>): Merge | undefined {
-  const running = regions.filter((placed) => placed.phase === "run");
-  const readsOf = new Map(running.map((placed) => [placed, tensorsRead(placed.region)]));
-  const makerOf = new Map(running.flatMap((placed) => placed.roots.map((root) => [root, placed] as const)));
-  const readersOf = new Map<string, PlacedRegion[]>();
-  for (const [placed, reads] of readsOf) for (const read of reads) readersOf.set(read, [...(readersOf.get(read) ?? []), placed]);
-  let best: Merge | undefined;
-  const tried = new Set<string>();
-  for (const placed of running) {
-    const reads = readsOf.get(placed) as Set<string>;
-    const near = new Set([...reads].flatMap((read) => [...(evaluator.isParameterOnly(read) ? [] : (readersOf.get(read) ?? [])), ...(makerOf.has(read) ? [makerOf.get(read) as PlacedRegion] : [])]));
-    for (const other of near) {
-      const [a, b] = running.indexOf(other) < running.indexOf(placed) ? [other, placed] : [placed, other];
-      const key = `${running.indexOf(a)},${running.indexOf(b)}`;
-      if (a === b || tried.has(key)) continue;
-      tried.add(key);
-      if (!evaluator.sameBoxes(a.roots, b.roots) || between(a, b, readsOf, makerOf)) continue;
-      const region = evaluator.priced([...a.roots, ...b.roots], stored);
-      if (!region) continue;
-      const gain = a.cost.microseconds + b.cost.microseconds - region.cost.microseconds;
-      if (gain > (best?.gain ?? 1e-9)) best = { into: a, from: b, region, gain };
+class Merging {
+  regions: readonly PlacedRegion[];
+  readonly #evaluator: PlacementEvaluator;
+  readonly #stored: Memory;
+  readonly #readsOf = new Map<PlacedRegion, ReadonlySet<string>>();
+  readonly #makerOf = new Map<string, PlacedRegion>();
+  readonly #readersOf = new Map<string, PlacedRegion[]>();
+  #pairs: Pair[] = [];
+
+  constructor(evaluator: PlacementEvaluator, placement: Legal) {
+    this.#evaluator = evaluator;
+    this.#stored = evaluator.inMemory(placement.stored);
+    this.regions = placement.regions;
+    const running = placement.regions.filter((placed) => placed.phase === "run");
+    for (const placed of running) this.#enter(placed);
+    const seen = new Set<PlacedRegion>();
+    for (const placed of running) {
+      seen.add(placed);
+      this.#pairUp(placed, seen);
     }
   }
-  return best;
+
+  /** The pair that gains most, made exact where it looks best. */
+  best(): Required<Pair> | undefined {
+    for (;;) {
+      let best: Pair | undefined;
+      for (const pair of this.#pairs) if (pair.gain > (best?.gain ?? least)) best = pair;
+      if (!best) return undefined;
+      const { into, from, region } = best;
+      if (region) {
+        if (!between(into, from, this.#readsOf, this.#makerOf)) return { into, from, region, gain: best.gain };
+        // It stays so until one of the two is merged with what lies between.
+        best.gain = 0;
+        continue;
+      }
+      const priced = this.#evaluator.priced([...into.roots, ...from.roots], this.#stored);
+      best.gain = priced ? into.cost.microseconds + from.cost.microseconds - priced.cost.microseconds : 0;
+      if (priced) best.region = priced;
+    }
+  }
+
+  merge({ into, from, region }: Required<Pair>): void {
+    this.regions = this.#evaluator.inOrder(this.regions.flatMap((placed) => (placed === into ? [region] : placed === from ? [] : [placed])));
+    this.#pairs = this.#pairs.filter((pair) => pair.gain > least && ![pair.into, pair.from].some((placed) => placed === into || placed === from));
+    for (const placed of [into, from]) {
+      for (const read of this.#readsOf.get(placed) ?? []) this.#readersOf.set(read, (this.#readersOf.get(read) ?? []).filter((each) => each !== placed));
+      this.#readsOf.delete(placed);
+    }
+    this.#enter(region);
+    this.#pairUp(region, undefined);
+  }
+
+  #enter(placed: PlacedRegion): void {
+    const reads = tensorsRead(placed.region);
+    this.#readsOf.set(placed, reads);
+    for (const root of placed.roots) this.#makerOf.set(root, placed);
+    for (const read of reads) {
+      const known = this.#readersOf.get(read);
+      if (known) known.push(placed);
+      else this.#readersOf.set(read, [placed]);
+    }
+  }
+
+  /** Pairs with kernels that read the same data, or of which one reads what the other makes; among `others`, when given. */
+  #pairUp(placed: PlacedRegion, others: ReadonlySet<PlacedRegion> | undefined): void {
+    const evaluator = this.#evaluator;
+    const near = new Set<PlacedRegion>(placed.roots.flatMap((root) => this.#readersOf.get(root) ?? []));
+    for (const read of this.#readsOf.get(placed) ?? []) {
+      const maker = this.#makerOf.get(read);
+      if (maker) near.add(maker);
+      if (!evaluator.isParameterOnly(read)) for (const reader of this.#readersOf.get(read) ?? []) near.add(reader);
+    }
+    near.delete(placed);
+    for (const other of near) {
+      if ((others && !others.has(other)) || !evaluator.sameBoxes(other.roots, placed.roots)) continue;
+      const [into, from] = this.regions.indexOf(other) < this.regions.indexOf(placed) ? [other, placed] : [placed, other];
+      const gain = into.cost.microseconds + from.cost.microseconds - evaluator.quote([...into.roots, ...from.roots], this.#stored).atLeast;
+      if (gain > least) this.#pairs.push({ into, from, gain });
+    }
+  }
 }
 
 /** Is there a kernel that needs `a` and is needed by `b`? Merged, they would wait for it and it for them. */

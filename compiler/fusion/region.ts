@@ -5,8 +5,11 @@
  */
 import type { Expr, Expressions, Range } from "../folds/expression.ts";
 import { substitute } from "../folds/inline.ts";
-import type { Definition } from "../folds/node.ts";
+import type { Definition, Recurrence } from "../folds/node.ts";
+import { extentNames } from "../ir/extent.ts";
 import type { ContractionShape } from "./contraction-shape.ts";
+import type { SequenceTile } from "../schedule/tile.ts";
+import type { SequenceShape } from "./sequence.ts";
 
 /** A fold inside a region, its box substituted by the region's ranges. */
 export interface Member {
@@ -117,7 +120,26 @@ export interface ThreadRegion extends RegionBase {
   readonly folds: readonly Member[];
 }
 
-export type Region = ElementwiseRegion | RowsRegion | ContractionRegion | StreamRegion | ThreadRegion;
+/** All steps of a recurrence: a workgroup takes its rows through them, and hands on what is carried in memory of its own. */
+export interface SequenceRegion extends RegionBase {
+  readonly template: "sequence";
+  readonly recurrence: Recurrence;
+  readonly shape: SequenceShape;
+  /** Stored panels of the right operand of a product, by the product; see pack-operands.ts. */
+  readonly panels: ReadonlyMap<string, string>;
+  /** Workgroup memory that a tile takes. */
+  readonly workgroupBytes: (tile: SequenceTile) => number;
+}
+
+/** Name of the extent that is the first step of a dispatch, where a recurrence takes several. No extent of the recurrence has it. */
+export function firstStepOf({ step, carries }: Recurrence): string {
+  const taken = new Set([step.extent, ...carries.flatMap((carry) => carry.box.map((range) => range.extent))].flatMap(extentNames));
+  let name = "first_step";
+  while (taken.has(name)) name += "_0";
+  return name;
+}
+
+export type Region = ElementwiseRegion | RowsRegion | ContractionRegion | StreamRegion | ThreadRegion | SequenceRegion;
 
 /** Which templates a target has: all of them, or `thread` alone. */
 export type Templates = "workgroup" | "thread";

@@ -72,6 +72,9 @@ export function renaming(e: Expressions, from: readonly string[], to: readonly s
           scores: { definition: definition(before.scores.definition), shape: { ...before.scores.shape, left: expr(before.scores.shape.left), right: expr(before.scores.shape.right) } },
           prologue: before.prologue.map(member), shift: before.shift && member(before.shift), folds: before.folds.map(member), epilogue: before.epilogue.map(member), finish: expr(before.finish),
         };
+      case "sequence":
+        // Recurrences are planned one by one: no segment of theirs has a twin.
+        return before;
       default:
         return before satisfies never;
     }

@@ -26,10 +26,14 @@ const many = 12;
 const widest = 4;
 /** And from which on a cut is taken that may cost a kernel. */
 const plenty = 48;
+/** The search is quadratic in a segment: longer ones are cut at the place in their second half that fewest values cross. */
+const longest = 192;
+
+const widestCut = { crossing: Number.POSITIVE_INFINITY, end: 0 };
 
 export function segmentsOf(program: Program): Segment[] {
   const isParameter = parameterOnly(program);
-  const running = program.definitions.filter((definition) => !isParameter(definition.name));
+  const running = byLevel(program.definitions.filter((definition) => !isParameter(definition.name)));
   const users = usersOf(program);
   const outputs = new Set(program.outputs.map((output) => output.definition));
   const at = new Map(running.map((definition, i) => [definition.name, i]));
@@ -37,18 +41,42 @@ export function segmentsOf(program: Program): Segment[] {
   const ends: number[] = [];
   let live: number[] = [];
   let start = 0;
+  let narrow = widestCut;
+  const cut = (end: number): void => {
+    ends.push(end);
+    start = end;
+    narrow = widestCut;
+  };
   running.forEach((_, i) => {
     // What crossed the last cut is in memory already.
     live = [...live, i].filter((each) => each >= start && (lastUse[each] as number) > i && !outputs.has((running[each] as Definition).name));
     const size = i + 1 - start;
     const maps = live.every((each) => !(running[each] as Definition).fold);
+    const [own, next] = [(running[i] as Definition).recurrence, running[i + 1]?.recurrence];
+    if (i + 1 < running.length && own?.of !== next?.of) {
+      cut(i + 1);
+      return;
+    }
     const branching = live.every((each) => (users.get((running[each] as Definition).name) ?? []).length > 1);
     if (i + 1 < running.length && live.length <= widest && maps && ((branching && size >= (live.length === 1 ? enough : many)) || size >= plenty)) {
-      ends.push(i + 1);
-      start = i + 1;
+      cut(i + 1);
+      return;
     }
+    if (size >= longest / 2 && live.length <= narrow.crossing) narrow = { crossing: live.length, end: i + 1 };
+    if (size >= longest && i + 1 < running.length) cut(narrow.end);
   });
   return build(program, running, [...ends, running.length], isParameter);
+}
+
+/** What does not wait for a recurrence before it, then the recurrences, then what waits for one of these, and so on. */
+function byLevel(definitions: readonly Definition[]): readonly Definition[] {
+  if (definitions.every((definition) => !definition.recurrence)) return definitions;
+  const level = new Map<string, number>();
+  const isMade = new Map(definitions.map((definition) => [definition.name, definition.recurrence !== undefined]));
+  for (const definition of definitions) level.set(definition.name, Math.max(0, ...loadsOf(definition.body).map((load) => (level.get(load.source) ?? 0) + (isMade.get(load.source) ? 2 : 0))));
+  const place = (definition: Definition): number => (level.get(definition.name) ?? 0) * 2 + (definition.recurrence ? 1 : 0);
+  // Results of one recurrence stay together: sorting is stable.
+  return [...definitions].sort((a, b) => place(a) - place(b));
 }
 
 function build(program: Program, running: readonly Definition[], ends: readonly number[], isParameter: (name: string) => boolean): Segment[] {

@@ -7,9 +7,10 @@ import { type Expressions, loadsOf } from "../folds/expression.ts";
 import { inlineProgram } from "../folds/inline.ts";
 import type { Program } from "../folds/node.ts";
 import { operationsIn } from "./count-operations.ts";
-import { PlacementEvaluator, RegionPrices } from "./evaluate-placement.ts";
+import { PlacementEvaluator } from "./evaluate-placement.ts";
 import type { Fused, FuseOptions } from "./fuse-segment.ts";
 import { outlineWide } from "./outline.ts";
+import { RegionPrices } from "./region-prices.ts";
 
 /** cost: one evaluation of one placement. */
 export function placeUnfused(e: Expressions, lowered: Program, options: FuseOptions): Fused {

@@ -25,15 +25,21 @@ export type Bindings = Readonly<Record<string, number>>;
 
 const termKey = (atoms: readonly Atom[]): string => atoms.map((atom) => atom.key).join("*");
 
+const sortedAtoms = (atoms: readonly Atom[]): readonly Atom[] => (atoms.length < 2 ? atoms : [...atoms].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)));
+
 function fromTerms(terms: readonly Term[]): Extent {
   // Most extents are numbers, and most of the others one product: neither needs sorting out.
   const [only] = terms;
   if (!only) return zero;
   if (terms.length === 1 && only.atoms.length === 0) return constantExtent(only.coefficient);
   if (terms.length === 1 && only.atoms.length === 1 && only.coefficient === 1) return { key: only.atoms[0]?.key ?? "", terms };
+  if (terms.length === 1) {
+    const atoms = sortedAtoms(only.atoms);
+    return only.coefficient === 0 ? zero : { key: only.coefficient === 1 ? termKey(atoms) : `${only.coefficient === -1 ? "-" : `${only.coefficient}*`}${termKey(atoms)}`, terms: [{ coefficient: only.coefficient, atoms }] };
+  }
   const byKey = new Map<string, Term>();
   for (const term of terms) {
-    const atoms = [...term.atoms].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    const atoms = sortedAtoms(term.atoms);
     const key = termKey(atoms);
     const before = byKey.get(key);
     byKey.set(key, { coefficient: (before?.coefficient ?? 0) + term.coefficient, atoms });
@@ -52,7 +58,30 @@ function fromTerms(terms: readonly Term[]): Extent {
 
 const zero: Extent = { key: "0", terms: [] };
 
-export const constantExtent = (value: number): Extent => (value === 0 ? zero : { key: String(value), terms: [{ coefficient: value, atoms: [] }] });
+export function constantExtent(value: number): Extent {
+  const small = Number.isInteger(value) && value >= 0 && value < smallConstants.length;
+  const known = small ? smallConstants[value] : undefined;
+  if (known) return known;
+  const made: Extent = value === 0 ? zero : { key: String(value), terms: [{ coefficient: value, atoms: [] }] };
+  if (small) smallConstants[value] = made;
+  return made;
+}
+
+const smallConstants = new Array<Extent | undefined>(1025).fill(undefined);
+
+/** Sums, products and quotients of extents with names, by operator and keys: a program has few, and asks for them all the time. */
+const results = new Map<string, Extent>();
+const mostResults = 4096;
+
+function remembered(a: Extent, op: "+" | "*" | "/", b: Extent, make: () => Extent): Extent {
+  const key = `${a.key} ${op} ${b.key}`;
+  const known = results.get(key);
+  if (known) return known;
+  if (results.size >= mostResults) results.clear();
+  const made = make();
+  results.set(key, made);
+  return made;
+}
 
 export const symbolExtent = (name: string): Extent => fromTerms([{ coefficient: 1, atoms: [{ key: name }] }]);
 
@@ -60,7 +89,7 @@ export function addExtents(a: Extent, b: Extent): Extent {
   if (b.terms.length === 0) return a;
   if (a.terms.length === 0) return b;
   const [x, y] = [extentValue(a), extentValue(b)];
-  return x !== undefined && y !== undefined ? constantExtent(x + y) : fromTerms([...a.terms, ...b.terms]);
+  return x !== undefined && y !== undefined ? constantExtent(x + y) : remembered(a, "+", b, () => fromTerms([...a.terms, ...b.terms]));
 }
 
 export const negateExtent = (a: Extent): Extent =>
@@ -73,7 +102,7 @@ export function multiplyExtents(a: Extent, b: Extent): Extent {
   if (x === 1) return b;
   if (y === 1) return a;
   if (x !== undefined && y !== undefined) return constantExtent(x * y);
-  return fromTerms(a.terms.flatMap((left) => b.terms.map((right) => ({ coefficient: left.coefficient * right.coefficient, atoms: [...left.atoms, ...right.atoms] }))));
+  return remembered(a, "*", b, () => fromTerms(a.terms.flatMap((left) => b.terms.map((right) => ({ coefficient: left.coefficient * right.coefficient, atoms: [...left.atoms, ...right.atoms] })))));
 }
 
 export const productOfExtents = (extents: readonly Extent[]): Extent =>
@@ -84,7 +113,10 @@ export function divideExtents(a: Extent, b: Extent): Extent {
   const known = [extentValue(a), extentValue(b)] as const;
   if (known[0] !== undefined && known[1] !== undefined && known[1] !== 0)
     return constantExtent(Math.floor(known[0] / known[1]));
-  if (a.key === b.key) return constantExtent(1);
+  return a.key === b.key ? constantExtent(1) : remembered(a, "/", b, () => quotientOf(a, b));
+}
+
+function quotientOf(a: Extent, b: Extent): Extent {
   const divisor = b.terms.length === 1 ? b.terms[0] : undefined;
   if (divisor) {
     const quotients = a.terms.map((term) => divideTerm(term, divisor));

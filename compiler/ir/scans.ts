@@ -1,7 +1,5 @@
 /** What the nodes of a scan mean: which nodes stand in whose body. Used by the reference, the verifier and the unrolling pass. */
-import { extentValue } from "./extent.ts";
-import type { TensorFunction, TensorNode } from "./node.ts";
-import { functionNodes } from "./traverse.ts";
+import type { TensorNode } from "./node.ts";
 
 /** The operands of a scan by their role. */
 export interface ScanParts {
@@ -48,22 +46,4 @@ export function openScans(order: readonly TensorNode[]): ReadonlyMap<TensorNode,
     }
     if (!grown) return open;
   }
-}
-
-/** Lengths of scans that are no numbers, and the number of nodes when all others are written out. */
-export function scanLengths(fn: TensorFunction): { readonly open: readonly string[]; readonly unrolled: number } {
-  const order = functionNodes(fn);
-  const lengths = new Map<number, number>();
-  const open: string[] = [];
-  for (const node of order) {
-    if (node.op !== "scan") continue;
-    const length = node.inputs[0]?.type.shape[0];
-    const known = length && extentValue(length);
-    if (known === undefined) open.push(length?.key ?? "");
-    else lengths.set(node.attributes["scan"] as number, known);
-  }
-  if (lengths.size === 0) return { open, unrolled: order.length };
-  const bodies = openScans(order);
-  const unrolled = order.reduce((sum, node) => sum + [...(bodies.get(node) ?? none)].reduce((product, scan) => product * (lengths.get(scan) ?? 1), 1), 0);
-  return { open, unrolled };
 }

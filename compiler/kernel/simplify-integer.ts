@@ -42,17 +42,21 @@ function dividend(e: Expression | undefined, op: "div" | "rem"): { of: Expressio
 
 /** (x / c) * (c * k) + (x % c) * k -> x * k; equal bases and constants are added up. Undefined when nothing combines. */
 function combined(terms: readonly Term[]): readonly Term[] | undefined {
-  for (const [i, first] of terms.entries()) {
-    for (const [j, second] of terms.entries()) {
+  for (let i = 0; i < terms.length; i++) {
+    const first = terms[i] as Term;
+    const high = dividend(first.base, "div");
+    for (let j = high ? 0 : i + 1; j < terms.length; j++) {
       if (i === j) continue;
-      const rest = terms.filter((_, at) => at !== i && at !== j);
-      if (i < j && !first.base && !second.base) return [...rest, { coefficient: first.coefficient + second.coefficient }];
-      if (i < j && first.base && second.base && sameExpression(first.base, second.base))
-        return [...rest.slice(0, i), { ...first, coefficient: first.coefficient + second.coefficient }, ...rest.slice(i)];
-      const high = dividend(first.base, "div");
-      const low = dividend(second.base, "rem");
+      const second = terms[j] as Term;
+      const rest = (): Term[] => terms.filter((_, at) => at !== i && at !== j);
+      if (i < j && !first.base && !second.base) return [...rest(), { coefficient: first.coefficient + second.coefficient }];
+      if (i < j && first.base && second.base && sameExpression(first.base, second.base)) {
+        const others = rest();
+        return [...others.slice(0, i), { ...first, coefficient: first.coefficient + second.coefficient }, ...others.slice(i)];
+      }
+      const low = high && dividend(second.base, "rem");
       if (high && low && high.by === low.by && first.coefficient === second.coefficient * high.by && sameExpression(high.of, low.of))
-        return [...rest, { base: high.of, coefficient: second.coefficient }];
+        return [...rest(), { base: high.of, coefficient: second.coefficient }];
     }
   }
   return undefined;

@@ -500,4 +500,610 @@ fn dropout(x: float[...], p: f32, key: u32[2], stream: int = 0) -> float[...] {
 }
 `,
   },
+  {
+    path: "library/recurrent-layers.nf",
+    text: `// Recurrent layers: scans over the cells of recurrent.nf, with the input's projection of all steps as one product. All take
+// xs with the steps first, initial states, a mask of the steps that are there, and a direction, and give a state for
+// each step; with \`states\`, a tuple of these and of the states after the last step. Where the mask is false the state stays
+// as it is, and the output is zero, or with \`hold\` the state.
+
+/// A learned initial state, the same for every sequence of the batch.
+layer InitialState[H](xs: float[T, B, I]) -> float[B, H] {
+  param state: float[H] = zeros
+  return broadcast_to(state, [B, H])
+}
+
+/// A plain recurrent layer: h = activation(x wx + h wh + bias).
+layer Rnn[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  activation: function = tanh,
+) {
+  param wx: float[I, H] = glorot_uniform
+  param wh: float[H, H] = orthogonal
+  param bias: float[H] = zeros
+  let projected = xs @ wx + bias
+  let (hs, h) = scan (x, m) in (projected, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+  ) {
+    next h = masked_step(activation(x + h @ wh), h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+  }
+  return if states then (hs, h) else hs
+}
+
+/// A layer-normalised recurrent layer: one norm on the sum of both products. Ba, Kiros and Hinton (2016), equation 4.
+layer LnRnn[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  activation: function = tanh,
+  initial_gain: real = 1,
+) {
+  param wx: float[I, H] = glorot_uniform
+  param wh: float[H, H] = orthogonal
+  param gain: float[H] = constant(initial_gain)
+  param bias: float[H] = zeros
+  let projected = xs @ wx
+  let (hs, h) = scan (x, m) in (projected, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+  ) {
+    next h = masked_step(activation(layer_norm(x + h @ wh, gain, bias)), h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+  }
+  return if states then (hs, h) else hs
+}
+
+/// A batch-normalised recurrent layer, for comparison: both products are normalised. \`batch\`: by the statistics of the batch
+/// in each step, else by running ones that all steps share. Cooijmans et al. (2017), Recurrent batch normalization.
+layer BnRnn[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  activation: function = tanh,
+  batch: flag = false,
+  initial_gain: real = 0.1,
+) {
+  param wx: float[I, H] = glorot_uniform
+  param wh: float[H, H] = orthogonal
+  param bias: float[H] = zeros
+  param input_gain: float[H] = constant(initial_gain)
+  param input_mean: f32[H] = zeros
+  param input_variance: f32[H] = ones
+  param state_gain: float[H] = constant(initial_gain)
+  param state_mean: f32[H] = zeros
+  param state_variance: f32[H] = ones
+  let projected = step_batch_norm(
+    xs @ wx,
+    input_mean,
+    input_variance,
+    input_gain,
+    bias,
+    batch = batch,
+  )
+  let (hs, h) = scan (x, m) in (projected, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+  ) {
+    let u = step_batch_norm(h @ wh, state_mean, state_variance, state_gain, batch = batch)
+    next h = masked_step(activation(x + u), h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+  }
+  return if states then (hs, h) else hs
+}
+
+/// The scan of an LSTM over its input's projection, gates i, f, g, o side by side. With \`state_gain\` the state's product is
+/// normalised, with \`cell_gain\` the cell on its way to the state. Gives (hs, h, c): a state for each step, and state and
+/// cell after the last one.
+fn lstm_scan(
+  projected: float[T, B, 4*H],
+  wh: float[H, 4*H],
+  h0: float[B, H] = none,
+  c0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  peephole: float[3*H] = none,
+  state_gain: float[4*H] = none,
+  state_bias: float[4*H] = none,
+  cell_gain: float[H] = none,
+  cell_bias: float[H] = none,
+  gate: function = sigmoid,
+  activation: function = tanh,
+  cell_activation: function = tanh,
+) = scan (x, m) in (projected, mask) backwards if backward with (
+  h: float[B, H] = if h0 == none then 0 else h0,
+  c: float[B, H] = if c0 == none then 0 else c0,
+) {
+  let u = h @ wh
+  let state = if state_gain == none then u else layer_norm(u, state_gain, state_bias)
+  let (h1, c1) = lstm_gates(
+    x + state,
+    c,
+    peephole,
+    cell_gain,
+    cell_bias,
+    gate = gate,
+    activation = activation,
+    cell_activation = cell_activation,
+  )
+  next c = masked_step(c1, c, m)
+  next h = masked_step(h1, h, m)
+  emit masked_output(h, m, hold)
+  emit last h
+  emit last c
+}
+
+/// A long short-term memory. Gers, Schmidhuber and Cummins (2000), Learning to forget.
+layer Lstm[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  c0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  gate: function = sigmoid,
+  activation: function = tanh,
+  cell_activation: function = tanh,
+) {
+  param wx: float[I, 4*H] = glorot_uniform
+  param wh: float[H, 4*H] = orthogonal
+  param bias: float[4*H] = zeros
+  let (hs, h, c) = lstm_scan(
+    xs @ wx + bias,
+    wh,
+    h0,
+    c0,
+    mask,
+    backward,
+    hold,
+    gate = gate,
+    activation = activation,
+    cell_activation = cell_activation,
+  )
+  return if states then (hs, h, c) else hs
+}
+
+/// A long short-term memory whose gates see the cell. Gers and Schmidhuber (2000), Recurrent nets that time and count.
+layer PeepholeLstm[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  c0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  gate: function = sigmoid,
+  activation: function = tanh,
+  cell_activation: function = tanh,
+) {
+  param wx: float[I, 4*H] = glorot_uniform
+  param wh: float[H, 4*H] = orthogonal
+  param bias: float[4*H] = zeros
+  param peephole: float[3*H] = zeros
+  let (hs, h, c) = lstm_scan(
+    xs @ wx + bias,
+    wh,
+    h0,
+    c0,
+    mask,
+    backward,
+    hold,
+    peephole,
+    gate = gate,
+    activation = activation,
+    cell_activation = cell_activation,
+  )
+  return if states then (hs, h, c) else hs
+}
+
+/// A layer-normalised long short-term memory: one norm for all gates of the input, one for all gates of the state, one for
+/// the cell before tanh. Ba, Kiros and Hinton (2016), equations 20 to 22.
+layer LnLstm[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  c0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  initial_gain: real = 1,
+) {
+  param wx: float[I, 4*H] = glorot_uniform
+  param wh: float[H, 4*H] = orthogonal
+  param bias: float[4*H] = zeros
+  param input_gain: float[4*H] = constant(initial_gain)
+  param input_bias: float[4*H] = zeros
+  param state_gain: float[4*H] = constant(initial_gain)
+  param state_bias: float[4*H] = zeros
+  param cell_gain: float[H] = constant(initial_gain)
+  param cell_bias: float[H] = zeros
+  let (hs, h, c) = lstm_scan(
+    layer_norm(xs @ wx, input_gain, input_bias) + bias,
+    wh,
+    h0,
+    c0,
+    mask,
+    backward,
+    hold,
+    state_gain = state_gain,
+    state_bias = state_bias,
+    cell_gain = cell_gain,
+    cell_bias = cell_bias,
+  )
+  return if states then (hs, h, c) else hs
+}
+
+/// A long short-term memory with a norm on its cell alone, as in DRAW. Ba, Kiros and Hinton (2016), equations 29 to 31.
+layer DrawLstm[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  c0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  initial_gain: real = 1,
+) {
+  param wx: float[I, 4*H] = glorot_uniform
+  param wh: float[H, 4*H] = orthogonal
+  param bias: float[4*H] = zeros
+  param cell_gain: float[H] = constant(initial_gain)
+  param cell_bias: float[H] = zeros
+  let (hs, h, c) = lstm_scan(
+    xs @ wx + bias,
+    wh,
+    h0,
+    c0,
+    mask,
+    backward,
+    hold,
+    cell_gain = cell_gain,
+    cell_bias = cell_bias,
+  )
+  return if states then (hs, h, c) else hs
+}
+
+/// A batch-normalised long short-term memory, for comparison: both products and the cell are normalised. \`batch\`: by the
+/// statistics of the batch in each step, else by running ones that all steps share. Cooijmans et al. (2017), equations 6 to 8.
+layer BnLstm[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  c0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  batch: flag = false,
+  initial_gain: real = 0.1,
+) {
+  param wx: float[I, 4*H] = glorot_uniform
+  param wh: float[H, 4*H] = orthogonal
+  param bias: float[4*H] = zeros
+  param input_gain: float[4*H] = constant(initial_gain)
+  param input_mean: f32[4*H] = zeros
+  param input_variance: f32[4*H] = ones
+  param state_gain: float[4*H] = constant(initial_gain)
+  param state_mean: f32[4*H] = zeros
+  param state_variance: f32[4*H] = ones
+  param cell_gain: float[H] = constant(initial_gain)
+  param cell_bias: float[H] = zeros
+  param cell_mean: f32[H] = zeros
+  param cell_variance: f32[H] = ones
+  let projected = step_batch_norm(
+    xs @ wx,
+    input_mean,
+    input_variance,
+    input_gain,
+    bias,
+    batch = batch,
+  )
+  let (hs, h, c) = scan (x, m) in (projected, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+    c: float[B, H] = if c0 == none then 0 else c0,
+  ) {
+    let u = step_batch_norm(h @ wh, state_mean, state_variance, state_gain, batch = batch)
+    let (i, f, g, o) = split(x + u, 4)
+    next c = masked_step(sigmoid(f) * c + sigmoid(i) * tanh(g), c, m)
+    let cell = step_batch_norm(c, cell_mean, cell_variance, cell_gain, cell_bias, batch = batch)
+    next h = masked_step(sigmoid(o) * tanh(cell), h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+    emit last c
+  }
+  return if states then (hs, h, c) else hs
+}
+
+/// A gated recurrent unit, its reset gate after or before the product with the state. Cho et al. (2014).
+layer Gru[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  reset_after: flag = true,
+  gate: function = sigmoid,
+  activation: function = tanh,
+) {
+  param wx: float[I, 3*H] = glorot_uniform
+  param wh: float[H, 3*H] = orthogonal
+  param bias: float[3*H] = zeros
+  param state_bias: float[3*H] = zeros
+  let projected = xs @ wx + bias
+  let (hs, h) = scan (x, m) in (projected, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+  ) {
+    let h1 = gru_step(x, h, wh, state_bias, reset_after, gate, activation)
+    next h = masked_step(h1, h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+  }
+  return if states then (hs, h) else hs
+}
+
+/// A layer-normalised gated recurrent unit: norms of r and z together and of n by itself, for the input and for the state.
+/// Ba, Kiros and Hinton (2016), equations 26 to 28.
+layer LnGru[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  initial_gain: real = 1,
+) {
+  param wx: float[I, 3*H] = glorot_uniform
+  param wh: float[H, 3*H] = orthogonal
+  param input_gain: float[3*H] = constant(initial_gain)
+  param input_bias: float[3*H] = zeros
+  param state_gain: float[3*H] = constant(initial_gain)
+  param state_bias: float[3*H] = zeros
+  let gates = layer_norm(xs @ wx[:, :2*H], input_gain[:2*H], input_bias[:2*H])
+  let candidates = layer_norm(xs @ wx[:, 2*H:], input_gain[2*H:], input_bias[2*H:])
+  let (hs, h) = scan (a, n, m) in (gates, candidates, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+  ) {
+    next h = masked_step(ln_gru_step(a, n, h, wh, state_gain, state_bias), h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+  }
+  return if states then (hs, h) else hs
+}
+
+/// A batch-normalised gated recurrent unit, for comparison, with the reset gate after the product. \`batch\`: by the statistics
+/// of the batch in each step, else by running ones that all steps share.
+layer BnGru[I, H](
+  xs: float[T, B, I],
+  h0: float[B, H] = none,
+  mask: bool[T, B] = none,
+  backward: flag = false,
+  hold: flag = false,
+  states: flag = false,
+  batch: flag = false,
+  initial_gain: real = 0.1,
+) {
+  param wx: float[I, 3*H] = glorot_uniform
+  param wh: float[H, 3*H] = orthogonal
+  param bias: float[3*H] = zeros
+  param input_gain: float[3*H] = constant(initial_gain)
+  param input_mean: f32[3*H] = zeros
+  param input_variance: f32[3*H] = ones
+  param state_gain: float[3*H] = constant(initial_gain)
+  param state_mean: f32[3*H] = zeros
+  param state_variance: f32[3*H] = ones
+  let projected = step_batch_norm(
+    xs @ wx,
+    input_mean,
+    input_variance,
+    input_gain,
+    bias,
+    batch = batch,
+  )
+  let (hs, h) = scan (x, m) in (projected, mask) backwards if backward with (
+    h: float[B, H] = if h0 == none then 0 else h0,
+  ) {
+    let u = step_batch_norm(h @ wh, state_mean, state_variance, state_gain, batch = batch)
+    let (r, z) = split(sigmoid(x[..., :2*H] + u[..., :2*H]), 2)
+    let n = tanh(x[..., 2*H:] + r * u[..., 2*H:])
+    next h = masked_step((1 - z) * n + z * h, h, m)
+    emit masked_output(h, m, hold)
+    emit last h
+  }
+  return if states then (hs, h) else hs
+}
+
+/// A recurrent layer in both directions, each with weights of its own, and their states side by side. \`cell\`: any layer with
+/// the arguments \`mask\`, \`backward\` and \`states\`. With \`states\`, a tuple of the sequence and of what each direction gives.
+layer Bidirectional[I, H](
+  xs: float[T, B, I],
+  mask: bool[T, B] = none,
+  states: flag = false,
+  cell: function = Lstm,
+) {
+  let forward = cell[I, H](xs, mask = mask, states = true)
+  let backward = cell[I, H](xs, mask = mask, backward = true, states = true)
+  let hs = concat(forward[0], backward[0], axis = -1)
+  return if states then (hs, forward, backward) else hs
+}
+`,
+  },
+  {
+    path: "library/recurrent.nf",
+    text: `// Recurrent cells, one step each, and what a scan over one needs. Gates stand side by side along the last axis of weights and
+// biases: i, f, g, o of an LSTM and r, z, n of a GRU, as in PyTorch; runtime/layouts.ts converts other orders.
+
+/// One step of a plain network: activation(x wx + h wh + bias). Elman (1990), Finding structure in time.
+fn rnn_cell(
+  x: float[..., I],
+  h: float[..., H],
+  wx: float[I, H],
+  wh: float[H, H],
+  bias: float[H] = 0,
+  activation: function = tanh,
+) -> float[..., H] = activation(x @ wx + h @ wh + bias)
+
+/// The elementwise part of an LSTM: the next state and cell of the summed gates i, f, g, o. Hochreiter and Schmidhuber
+/// (1997); Gers, Schmidhuber and Cummins (2000). \`peephole\`: weights from the cell to i, f and o, Gers and Schmidhuber
+/// (2000). \`cell_gain\`, \`cell_bias\`: layer normalization of the cell on its way to the state, Ba, Kiros and Hinton (2016),
+/// equation 22; the cell that is carried on is not normalised. \`coupled\`: the forget gate is 1 - i.
+fn lstm_gates(
+  gates: float[..., 4*H],
+  c: float[..., H],
+  peephole: float[3*H] = none,
+  cell_gain: float[H] = none,
+  cell_bias: float[H] = none,
+  coupled: flag = false,
+  gate: function = sigmoid,
+  activation: function = tanh,
+  cell_activation: function = tanh,
+) -> (h: float[..., H], c: float[..., H]) {
+  let (zi, zf, zg, zo) = split(gates, 4)
+  let i = gate(if peephole == none then zi else zi + peephole[:H] * c)
+  let open = gate(if peephole == none then zf else zf + peephole[H:2*H] * c)
+  let f = if coupled then 1 - i else open
+  let cell = f * c + i * activation(zg)
+  let o = gate(if peephole == none then zo else zo + peephole[2*H:] * cell)
+  let shown = if cell_gain == none then cell else layer_norm(cell, cell_gain, cell_bias)
+  return (o * cell_activation(shown), cell)
+}
+
+/// One step of an LSTM: the next state and cell.
+fn lstm_cell(
+  x: float[..., I],
+  h: float[..., H],
+  c: float[..., H],
+  wx: float[I, 4*H],
+  wh: float[H, 4*H],
+  bias: float[4*H] = 0,
+  peephole: float[3*H] = none,
+) -> (h: float[..., H], c: float[..., H]) = lstm_gates(x @ wx + h @ wh + bias, c, peephole)
+
+/// One step of a layer-normalised LSTM: one norm for all gates of the input, one for all gates of the state, one for the
+/// cell. Ba, Kiros and Hinton (2016), equations 20 to 22.
+fn ln_lstm_cell(
+  x: float[..., I],
+  h: float[..., H],
+  c: float[..., H],
+  wx: float[I, 4*H],
+  wh: float[H, 4*H],
+  bias: float[4*H] = 0,
+  input_gain: float[4*H] = 1,
+  input_bias: float[4*H] = 0,
+  state_gain: float[4*H] = 1,
+  state_bias: float[4*H] = 0,
+  cell_gain: float[H] = 1,
+  cell_bias: float[H] = 0,
+) -> (h: float[..., H], c: float[..., H]) {
+  let input = layer_norm(x @ wx, input_gain, input_bias)
+  let state = layer_norm(h @ wh, state_gain, state_bias)
+  return lstm_gates(input + state + bias, c, cell_gain = cell_gain, cell_bias = cell_bias)
+}
+
+/// The next state of a GRU from its input's projection, r, z and n side by side with the bias in it. The reset gate comes
+/// after the product with the state (PyTorch, cuDNN, ONNX with linear_before_reset) or before it. Cho et al. (2014).
+fn gru_step(
+  x: float[..., 3*H],
+  h: float[..., H],
+  wh: float[H, 3*H],
+  state_bias: float[3*H] = 0,
+  reset_after: flag = true,
+  gate: function = sigmoid,
+  activation: function = tanh,
+) -> float[..., H] {
+  let gates = gate(x[..., :2*H] + h @ wh[:, :2*H] + state_bias[:2*H])
+  let (r, z) = split(gates, 2)
+  let w = wh[:, 2*H:]
+  let b = state_bias[2*H:]
+  let n = activation(x[..., 2*H:] + (if reset_after then r * (h @ w + b) else (r * h) @ w + b))
+  return (1 - z) * n + z * h
+}
+
+/// One step of a GRU.
+fn gru_cell(
+  x: float[..., I],
+  h: float[..., H],
+  wx: float[I, 3*H],
+  wh: float[H, 3*H],
+  bias: float[3*H] = 0,
+  state_bias: float[3*H] = 0,
+  reset_after: flag = true,
+) -> float[..., H] = gru_step(x @ wx + bias, h, wh, state_bias, reset_after)
+
+/// The next state of a layer-normalised GRU from its normalised input: norms of r and z together and of n by itself, and the
+/// reset gate after the product and its norm. Ba, Kiros and Hinton (2016), equations 26 to 28; z keeps the state, as in
+/// the authors' code, where the equations write 1 - z.
+fn ln_gru_step(
+  gates: float[..., 2*H],
+  candidate: float[..., H],
+  h: float[..., H],
+  wh: float[H, 3*H],
+  state_gain: float[3*H] = 1,
+  state_bias: float[3*H] = 0,
+) -> float[..., H] {
+  let state = layer_norm(h @ wh[:, :2*H], state_gain[:2*H], state_bias[:2*H])
+  let (r, z) = split(sigmoid(gates + state), 2)
+  let u = layer_norm(h @ wh[:, 2*H:], state_gain[2*H:], state_bias[2*H:])
+  return (1 - z) * tanh(candidate + r * u) + z * h
+}
+
+/// One step of a layer-normalised GRU.
+fn ln_gru_cell(
+  x: float[..., I],
+  h: float[..., H],
+  wx: float[I, 3*H],
+  wh: float[H, 3*H],
+  input_gain: float[3*H] = 1,
+  input_bias: float[3*H] = 0,
+  state_gain: float[3*H] = 1,
+  state_bias: float[3*H] = 0,
+) -> float[..., H] {
+  let gates = layer_norm(x @ wx[:, :2*H], input_gain[:2*H], input_bias[:2*H])
+  let candidate = layer_norm(x @ wx[:, 2*H:], input_gain[2*H:], input_bias[2*H:])
+  return ln_gru_step(gates, candidate, h, wh, state_gain, state_bias)
+}
+
+/// Which of T steps each sequence of a batch has: true for the first \`lengths\` of them. length_mask[T](lengths).
+fn length_mask[T](lengths: i32[B]) -> bool[T, B] =
+  position(broadcast_to(lengths, [T, B]), axis = 0) < lengths
+
+/// A state after a step: the new one, and the old one where the mask hides the step. Without a mask the new one.
+fn masked_step(new: float[B, H], old: float[B, H], mask: bool[B] = none) -> float[B, H] = if mask
+    == none
+  then new
+  else where(reshape(mask, [B, 1]), new, old)
+
+/// What a masked step gives as its output: zeros, as ONNX has it, or with \`hold\` the state that was kept.
+fn masked_output(h: float[B, H], mask: bool[B] = none, hold: flag = false) -> float[B, H] = if hold
+  then h
+  else masked_step(h, broadcast_to(cast(0, float), [B, H]), mask)
+
+/// Batch normalization of one step or of all steps at once: with given statistics, or with those of the batch (the last
+/// axis but one). Cooijmans et al. (2017), Recurrent batch normalization.
+fn step_batch_norm(
+  x: float[..., B, C],
+  running_mean: f32[C],
+  running_variance: f32[C],
+  gain: float[C] = 1,
+  bias: float[C] = 0,
+  batch: flag = false,
+  eps: f32 = 1e-5,
+) -> float[..., B, C] = if batch
+  then mean_variance_norm(x, -2, eps) * gain + bias
+  else batch_norm(x, running_mean, running_variance, gain, bias, eps)
+`,
+  },
 ];

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, relative, resolve as resolvePath } from "node:path";
 import { createUnplugin, type UnpluginInstance } from "unplugin";
-import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile } from "../index.ts";
+import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile, Refusal } from "../index.ts";
 import type { SourceModel, SourceModule } from "../backends/module/emit-source-module.ts";
 import { docsOf } from "../ir/node.ts";
 import { positionOf } from "../source/source-file.ts";
@@ -52,12 +52,19 @@ export function buildSource(path: string, text: string, options: NormfusePluginO
   const { models, diagnostics } = checkSource(sourceFile(path, text), { resolve, ...(options.bind ? { bind: options.bind } : {}) });
   if (diagnostics.some(isError)) return { module: undefined, diagnostics, imports };
   const [first, ...others] = options.targets ?? (["wgsl"] as const);
-  const sources = models.map((model): SourceModel => {
+  const compiled = (model: (typeof models)[number]): SourceModel => {
     const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, { ...options, ...(options.places === true ? { sourceOf } : {}) }).artifact;
     const docs = docsOf(model);
     return { artifacts: [artifact(first), ...others.map(artifact)], docs };
-  });
-  return { module: emitSourceModule(sources, basename(path), options.runtime), diagnostics, imports };
+  };
+  try {
+    return { module: emitSourceModule(models.map(compiled), basename(path), options.runtime), diagnostics, imports };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { origin, code, message, hint } = error;
+    const at = origin?.path === path ? origin : { start: 0, end: 0 };
+    return { module: undefined, diagnostics: [{ code, severity: "error", message, hint, notes: [], span: { file: sourceFile(path, text), start: at.start, end: at.end } }], imports };
+  }
 }
 
 export const normfuse: UnpluginInstance<NormfusePluginOptions | undefined, false> = createUnplugin<NormfusePluginOptions | undefined, false>((options = {}) => {

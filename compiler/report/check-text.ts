@@ -6,6 +6,7 @@ import type { Origin } from "../ir/node.ts";
 import { librarySources } from "../library/sources.ts";
 import { positionOf, type SourceFile, sourceFile } from "../source/source-file.ts";
 import type { CheckedKernel, CheckedPart, ModelCheck, Sighting } from "../verify/check-model.ts";
+import type { FirstStep } from "../verify/steps.ts";
 
 interface Place {
   readonly path: string;
@@ -57,8 +58,8 @@ function kernelJson({ name, phase, span, ...part }: CheckedKernel, source: Check
 
 const partJson = ({ passed, largest, worst, fault }: CheckedPart): object => ({ passed, largest: numberJson(largest), worst: worst ? sightingJson(worst) : null, fault: fault ?? null });
 
-function sightingJson({ value, index, got, want, bound, relative, relativeBound, ulp, input, bindings, by }: Sighting): object {
-  return { value, index, got: numberJson(got), want: numberJson(want), bound: numberJson(bound), relative: numberJson(relative), relativeBound: numberJson(relativeBound), ulp: numberJson(ulp), input, bindings, by };
+function sightingJson({ value, index, step, got, want, bound, relative, relativeBound, ulp, input, bindings, by }: Sighting): object {
+  return { value, index, step: step ?? null, got: numberJson(got), want: numberJson(want), bound: numberJson(bound), relative: numberJson(relative), relativeBound: numberJson(relativeBound), ulp: numberJson(ulp), input, bindings, by };
 }
 
 export const wrongRewrites = "The rewrites changed what the model means; the kernels compute the wrong program";
@@ -94,7 +95,9 @@ function failureText(check: ModelCheck, source: CheckedSource): string[] {
   if (!rules.passed && rules.worst) return ["", `${wrongRewrites}:`, ...sightingText(rules.worst)];
   if (first) {
     const place = placeText(first.span, source);
-    return ["", `first divergence: kernel ${first.name}${place === "" ? "" : `, ${place}`}`, ...partFailure(first)];
+    const { worst } = outputs;
+    const onwards = worst?.step && !first.worst?.step ? [`  after  ${worst.value} differs from step ${stepText(worst.step)} on`] : [];
+    return ["", `first divergence: kernel ${first.name}${place === "" ? "" : `, ${place}`}`, ...partFailure(first), ...onwards];
   }
   return ["", `${growingErrors}:`, ...partFailure(outputs)];
 }
@@ -108,12 +111,15 @@ export function partFailure({ passed, worst, fault }: CheckedPart): string[] {
 function sightingText(sighting: Sighting): string[] {
   return [
     `  at     ${placeInValue(sighting)}`,
+    ...(sighting.step ? [`  step   ${stepText(sighting.step)} is the first that differs`] : []),
     `  got    ${sighting.got}`,
     `  want   ${sighting.want}`,
     `  error  ${exponential(sighting.relative)} of rms, ${sighting.ulp.toFixed(1)} ulp; bound ${exponential(sighting.bound)} (${exponential(sighting.relativeBound)} of rms)`,
     `  input  ${caseText(sighting)}, seen ${sighting.by === "device" ? "on the device" : sighting.by === "interpreter" ? "in the kernel interpreter" : "in float64"}`,
   ];
 }
+
+const stepText = ({ index, steps }: FirstStep): string => `${index} (of 0 to ${steps - 1})`;
 
 const exponential = (value: number): string => (Number.isFinite(value) ? value.toExponential(1) : String(value));
 

@@ -1,7 +1,8 @@
 /** An explanation for a terminal. */
 import type { ExplainedKernel, Explanation } from "./explain.ts";
+import type { ExplainedScan } from "./scans.ts";
 
-export function explanationText(explanation: Explanation): string {
+export function explanationText(explanation: Explanation, scans: readonly ExplainedScan[] = []): string {
   const { bytes } = explanation;
   const lines = [
     `${explanation.model} on ${explanation.target}: ${explanation.dispatches} ${explanation.dispatches === 1 ? "dispatch" : "dispatches"} a run, ${size(bytes.planned)} planned, ${size(bytes.unavoidable)} unavoidable (x${(bytes.planned / Math.max(1, bytes.unavoidable)).toFixed(2)}), ${count(explanation.flops)}flop`,
@@ -10,6 +11,7 @@ export function explanationText(explanation: Explanation): string {
   if (assumed.length > 0) lines.push(`figures assume ${assumed.map(([name, value]) => `${name} = ${value}`).join(", ")}; bind with --bind NAME=NUMBER`);
   lines.push("", ...explanation.kernels.flatMap(kernelLines));
   if (explanation.prepare.length > 0) lines.push("", "once per set of parameters (prepare):", ...explanation.prepare.flatMap(kernelLines));
+  if (scans.length > 0) lines.push("", "scans:", ...scans.map(scanLine));
   if (explanation.kept.length > 0) {
     lines.push("", "kept in memory:");
     const width = Math.max(...explanation.kept.map((kept) => kept.value.length));
@@ -33,6 +35,11 @@ function kernelLines(kernel: ExplainedKernel): string[] {
     `    ${kernel.rules.length > 0 ? kernel.rules.join(" | ") : "no rule: one map"}`,
   ];
 }
+
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+const scanLine = ({ steps, sequences, carries, emitted, kernel }: ExplainedScan): string =>
+  `  ${steps} ${steps === "1" ? "step" : "steps"} over ${plural(sequences, "sequence")}, ${plural(carries, "carry").replace(/ys$/, "ies")}, ${emitted} emitted: ${kernel === undefined ? "written out step by step" : `all in ${kernel}`}`;
 
 /** unit: bytes in; text with a binary prefix out */
 export function size(bytes: number): string {

@@ -1,6 +1,7 @@
 /** What a plan does and why, as data: the form that text, JSON and pictures are made of. Stable; documented in spec/cli.md. */
 import type { Expressions } from "../folds/expression.ts";
 import { type Bindings, extentNames } from "../ir/extent.ts";
+import { turnsOf } from "../../runtime/extents.ts";
 import { countKernel } from "../kernel/count.ts";
 import type { Plan, PlannedKernel } from "../plan.ts";
 import { type ExplainedMemory, explainMemory } from "./memory.ts";
@@ -57,7 +58,7 @@ export function explain(model: string, e: Expressions, plan: Plan, bind: Binding
 }
 
 function explainKernel(planned: PlannedKernel, bindings: Bindings): ExplainedKernel {
-  const counts = countKernel(planned.kernel, bindings);
+  const counts = countKernel(planned.kernel, { ...turnsOf(planned.repeat, bindings)[0] });
   const side = (access: "read" | "write"): string[] => planned.kernel.buffers.flatMap((buffer, i) => (buffer.access === access ? [planned.tensors[i] ?? buffer.name] : []));
   return {
     name: planned.name, phase: planned.phase, template: planned.region.template,

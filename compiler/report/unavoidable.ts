@@ -7,7 +7,7 @@ import { type Expressions, loadsOf } from "../folds/expression.ts";
 import { inlineMaps } from "../folds/inline.ts";
 import type { Definition, Program } from "../folds/node.ts";
 import { contractionShape } from "../fusion/contraction-shape.ts";
-import { lengthOf } from "../fusion/cost.ts";
+import { lengthOf } from "../fusion/lengths.ts";
 import type { Bindings, Extent } from "../ir/extent.ts";
 import { byteSize, type DType } from "../ir/types.ts";
 import type { Plan } from "../plan.ts";

@@ -1,11 +1,12 @@
 /** The end of a contraction kernel: folds along whole rows of the product where the workgroup owns them, then the stores. */
-import type { Expr, Range } from "../folds/expression.ts";
+import { InternalError, required } from "../errors.ts";
+import { type Expr, type Range, visit } from "../folds/expression.ts";
 import { flattenIndex } from "../folds/index-arithmetic.ts";
 import { tilePivot } from "../folds/node.ts";
 import { extentValue } from "../ir/extent.ts";
 import * as k from "../kernel/build.ts";
 import * as s from "../kernel/statements.ts";
-import type { Expression } from "../kernel/node.ts";
+import type { Expression, Instruction } from "../kernel/node.ts";
 import { clamped, type ContractionState } from "./contraction-state.ts";
 import { emitElement, emitElements, emitStore, type ElementScope } from "./element.ts";
 import { knownParts, lastPart, levelsOf, sourcesAt } from "./row-folds.ts";
@@ -128,32 +129,81 @@ function inside(state: ContractionState, j: number, value: Expression, identity:
   return k.select(lanes === 1 ? kept : k.splat(kept, lanes), value, lanes === 1 ? identity : k.splat(identity, lanes));
 }
 
-/** All outputs of an element together: what they share is computed once. */
+/** Values of one invocation by local row and column group. */
+interface Values {
+  readonly ofRow: (name: string, i: Expression) => Expression;
+  readonly ofElement: (name: string, i: Expression, j: Expression) => Expression;
+}
+
+/** All outputs of an element together: what they share is computed once. Written out, or as a loop where the text would get long. */
 function emitStores(state: ContractionState): void {
   const { writer, flat, tile } = state;
   const stored = flat.region.outputs.filter((output) => !output.definition.partial);
   const bodies = stored.map((output) => flat.flattening.apply(output.body));
   const offsets = stored.map((output) => flat.flattening.offset(output.box));
-  const isProduct = productIn(state);
   writer.comment(`store ${stored.map((output) => output.definition.name).join(", ")}`);
-  for (let i = 0; i < tile.rowsPerThread; i++) {
-    const raw = k.add(state.firstRow, localRow(state, i));
+  const emitRow = (i: Expression, values: Values, eachGroup: (emit: (j: Expression) => void) => void): void => {
+    const local = k.add(k.mul(state.threadY, k.int(tile.rowsPerThread)), i);
+    const raw = k.add(state.firstRow, local);
     const rows = extentValue(flat.row.extent);
     const guard = rows !== undefined && rows % (tile.threadsY * tile.rowsPerThread) === 0 ? k.truth(true) : k.lt(raw, writer.extent(flat.row.extent));
     writer.if(guard, () => {
-      const scope = rowScope(state, i, raw);
-      const exact: ElementScope = { ...scope, counters: new Map([...scope.counters, [flat.row, raw]]) };
-      const known = knownParts(exact, bodies, new Set([flat.column]), isProduct);
-      for (let j = 0; j < tile.columnGroups; j++) {
+      const own = [...state.own.keys()].map((name) => [name, values.ofRow(name, i)] as const);
+      const exact: ElementScope = { writer, counters: new Map([[flat.batch, state.batchIndex], [flat.row, raw]]), sources: new Map([...sourcesAt(state.statistics, local), ...own]) };
+      const known = knownParts(exact, bodies, new Set([flat.column]), productIn(state));
+      eachGroup((j) => {
         const width = extentValue(flat.column.extent);
-        const column = columnAt(state, j);
+        const column = k.add(state.firstColumn, k.mul(k.add(state.threadX, k.mul(j, k.int(tile.threadsX))), k.int(state.lanes)));
         const inTile = width !== undefined && width % (tile.threadsX * tile.columnGroups * state.lanes) === 0;
         writer.if(inTile ? k.truth(true) : k.lt(column, writer.extent(flat.column.extent)), () => {
-          const inner = columnScope(state, exact, i, j, known);
-          const at: ElementScope = { ...inner, counters: new Map([...inner.counters, [flat.column, column]]) };
+          const products = [...state.values.keys()].map((name) => [name, values.ofElement(name, i, j)] as const);
+          const at: ElementScope = { ...exact, known, vector: { range: flat.column, lanes: state.lanes }, counters: new Map([...exact.counters, [flat.column, column]]), sources: new Map([...(exact.sources ?? []), ...products]) };
           emitElements(at, bodies).forEach((value, o) => emitStore(at, (stored[o] as (typeof stored)[number]).definition.name, offsets[o] as Expr, value));
         });
-      }
+      });
     });
+  };
+  if (isLong(state, bodies)) {
+    const values = inArrays(state);
+    writer.for("own_row", k.int(0), k.int(tile.rowsPerThread), k.int(1), (i) => emitRow(i, values, (emit) => writer.for("own_group", k.int(0), k.int(tile.columnGroups), k.int(1), emit)));
+    return;
   }
+  const numbered = (index: Expression): number => k.constantValue(index) ?? 0;
+  const values: Values = { ofRow: (name, i) => state.own.get(name)?.[numbered(i)] as Expression, ofElement: (name, i, j) => state.values.get(name)?.[numbered(i)]?.[numbered(j)] as Expression };
+  for (let i = 0; i < tile.rowsPerThread; i++) emitRow(k.int(i), values, (emit) => Array.from({ length: tile.columnGroups }, (_, j) => emit(k.int(j))));
+}
+
+/** Instructions that become polynomials or calls, against one of arithmetic. */
+const longInstruction = 12;
+/** Weight of the written out stores from which on they are a loop. */
+const longest = 160;
+
+/** Only for tiles in registers, which software adapters have: those compile what is written out for seconds, and arrays cost them nothing. */
+function isLong({ tile }: ContractionState, bodies: readonly Expr[]): boolean {
+  if (tile.staged) return false;
+  let weight = 0;
+  const seen = new Set<Expr>();
+  for (const body of bodies) visit(body, (node) => void (weight += node.kind === "apply" && node.dtype !== "i32" ? (cheap.has(node.op) ? 1 : longInstruction) : 0), seen);
+  return weight * tile.rowsPerThread * tile.columnGroups >= longest;
+}
+
+const cheap: ReadonlySet<Instruction> = new Set<Instruction>(["add", "sub", "mul", "div", "neg", "abs", "min", "max", "fma", "select", "sqrt", "inverse_sqrt", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not"]);
+
+/** Copies what the stores read into arrays, which a loop can index. */
+function inArrays(state: ContractionState): Values {
+  const { writer, tile } = state;
+  const copied = (name: string, values: readonly Expression[]): ((index: Expression) => Expression) => {
+    const [first] = values;
+    if (!first) throw new InternalError("schedule", `${name} has no values`);
+    const array = writer.unique(lastPart(name));
+    writer.add(s.array(array, first.type, values.length));
+    values.forEach((value, i) => writer.add(s.set(array, k.int(i), value)));
+    return (index) => k.element(array, first.type, index);
+  };
+  const own = new Map([...state.own].map(([name, values]) => [name, copied(name, values)]));
+  const products = new Map([...state.values].map(([name, lines]) => [name, copied(name, lines.flat())]));
+  return {
+    ofRow: (name, i) => required(own.get(name), "schedule", name)(i),
+    ofElement: (name, i, j) => required(products.get(name), "schedule", name)(k.add(k.mul(i, k.int(tile.columnGroups)), j)),
+  };
 }

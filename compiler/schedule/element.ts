@@ -2,8 +2,8 @@
  * One element of an index-space expression as kernel IR: indices become offsets, ranges become loop counters, and one
  * range may run over the lanes of a vector. Shared sub-expressions are named once.
  */
-import { type Expr, operandsOf, type Range, rangesOf, visit } from "../folds/expression.ts";
-import { flattenIndex, isMultipleApartFrom, weightOf } from "../folds/index-arithmetic.ts";
+import { type Expr, operandsOf, type Range, visit } from "../folds/expression.ts";
+import { flattenIndex, isMultipleApartFrom, isSteady, weightOf } from "../folds/index-arithmetic.ts";
 import { constantExtent, type Extent, extentValue, productOfExtents } from "../ir/extent.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression, Lanes } from "../kernel/node.ts";
@@ -138,7 +138,7 @@ function emitLoad(scope: ElementScope, load: Extract<Expr, { kind: "load" }>): E
   }
   const offset = flattenIndex(writer.e, load.indices, shape);
   const { vector } = scope;
-  if (!vector || vector.lanes === 1 || !rangesOf(offset).has(vector.range)) return writer.load(load.source, offsetValue(scope, offset, 0), 1);
+  if (!vector || vector.lanes === 1 || isSteady(offset, vector.range, vector.lanes)) return writer.load(load.source, offsetValue(scope, offset, 0), 1);
   if (isVectorAccess(scope, offset, shape)) return writer.load(load.source, offsetValue(scope, offset, 0), vector.lanes);
   const lanes = Array.from({ length: vector.lanes }, (_, i) => writer.load(load.source, offsetValue(scope, offset, i), 1));
   return k.vector(...(lanes as [Expression, ...Expression[]]));

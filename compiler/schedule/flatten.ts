@@ -8,7 +8,6 @@ import { productOfExtents } from "../ir/extent.ts";
 export class Flattening {
   readonly #e: Expressions;
   readonly #by = new Map<Range, Expr>();
-  #memo = new Map<Expr, Expr>();
 
   constructor(e: Expressions) {
     this.#e = e;
@@ -22,13 +21,12 @@ export class Flattening {
     ranges.forEach((range, i) => {
       this.#by.set(range, indices[i] as Expr);
     });
-    this.#memo = new Map();
     return flat;
   }
 
   /** `expr` over the flat ranges. */
   apply(expr: Expr): Expr {
-    return substitute(this.#e, expr, this.#by, this.#memo);
+    return substitute(this.#e, expr, this.#by);
   }
 
   /** Offset of the element of a box, in flat ranges. */

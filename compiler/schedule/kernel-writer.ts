@@ -123,6 +123,11 @@ export class KernelWriter {
     return { name, use };
   }
 
+  /** A tensor that the kernel reads before it writes it. */
+  writes(tensor: string): void {
+    this.#use(tensor, "write", undefined);
+  }
+
   load(tensor: string, index: Expression | readonly Expression[], lanes: Lanes, columns?: Extent): Expression {
     const { name, use } = this.#use(tensor, "read", columns);
     if (lanes === 4) use.vector = true;

@@ -1,6 +1,6 @@
 /** Folds along rows, level by level: folds that need no other's result and run over equal boxes share one loop. */
 import { type Expr, loadsOf, type Range, rangesOf } from "../folds/expression.ts";
-import { flattenIndex } from "../folds/index-arithmetic.ts";
+import { flattenIndex, isSteady } from "../folds/index-arithmetic.ts";
 import { type Extent, extentValue, productOfExtents, sameExtent } from "../ir/extent.ts";
 import type { Member } from "../fusion/region.ts";
 import * as k from "../kernel/build.ts";
@@ -12,6 +12,14 @@ import { identityOf, merge, mergeAcross, mergeLanes, type Team } from "./statist
 
 /** Terms that one lane adds up in a chain: longer sums are made of blocks, so that the error grows with the longer of the two. */
 const longestChain = 32;
+
+/** Sums of a row that one invocation has under way, where it is the only one: additions then need not wait for each other. */
+const chainsOf = (steps: number): number => (steps % 4 === 0 ? 4 : steps % 2 === 0 ? 2 : 1);
+
+interface Variable {
+  readonly ref: Expression;
+  assign(value: Expression): void;
+}
 
 type Sources = Map<string, (row: Expression) => Expression>;
 
@@ -34,6 +42,8 @@ export interface RowFoldOptions {
   readonly team: Team;
   /** Counters of the flat row (and batch) ranges. */
   readonly counters: ReadonlyMap<Range, Expression>;
+  /** The workgroup has one invocation. */
+  readonly alone?: boolean;
 }
 
 /** Emits all folds of one row per invocation; returns each fold's value by local row. */
@@ -63,40 +73,40 @@ function emitLevel(options: RowFoldOptions, level: readonly Member[], values: So
     const bodies = group.members.map(({ body }) => body);
     const known = knownParts({ writer, counters, sources }, bodies, flats);
     const lanes = group.members.every(({ flat, body }) => vectorizes(writer, body, flat, group.extent)) ? 4 : 1;
-    const totals = group.members.map(({ member }) => {
-      const start = identityOf(member.definition.fold?.monoid ?? "sum", member.definition.dtype);
-      return writer.variable(`${lastPart(member.definition.name)}_sum`, lanes === 4 ? k.splat(start, 4) : start);
-    });
     const stride = lanes * team.lanes;
-    const accumulate = (into: typeof totals, start: Expression, end: Expression): void =>
-      writer.for("r", start, end, k.int(stride), (counter) => {
-        group.members.forEach(({ member, flat, body }, i) => {
-          const scope: ElementScope = { writer, counters: new Map([...counters, [flat, counter]]), vector: { range: flat, lanes }, known, sources };
-          const [value] = emitElements(scope, [body]) as [Expression];
-          const wide = value.type.lanes === lanes ? value : k.splat(value, lanes);
-          const total = into[i] as (typeof totals)[number];
-          total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, wide));
-        });
+    const terms = extentValue(group.extent);
+    const chains = options.alone && terms !== undefined ? chainsOf(terms / stride) : 1;
+    /** A sum of each member for every chain. */
+    const variables = (ending: string): Variable[][] => group.members.map(({ member }) => {
+      const start = identityOf(member.definition.fold?.monoid ?? "sum", member.definition.dtype);
+      return Array.from({ length: chains }, () => writer.variable(`${lastPart(member.definition.name)}_${ending}`, lanes === 4 ? k.splat(start, 4) : start));
+    });
+    const totals = variables("sum");
+    const accumulate = (into: readonly (readonly Variable[])[], start: Expression, end: Expression): void =>
+      writer.for("r", start, end, k.int(stride * chains), (counter) => {
+        for (let chain = 0; chain < chains; chain++)
+          group.members.forEach(({ member, flat, body }, i) => {
+            const scope: ElementScope = { writer, counters: new Map([...counters, [flat, k.add(counter, k.int(chain * stride))]]), vector: { range: flat, lanes }, known, sources };
+            const [value] = emitElements(scope, [body]) as [Expression];
+            const wide = value.type.lanes === lanes ? value : k.splat(value, lanes);
+            const total = into[i]?.[chain] as Variable;
+            total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, wide));
+          });
       });
     const first = k.mul(team.lane, k.int(lanes));
     const length = writer.extent(group.extent);
-    const terms = extentValue(group.extent);
-    if (terms !== undefined && terms <= longestChain * stride) accumulate(totals, first, length);
+    if (terms !== undefined && terms <= longestChain * stride * chains) accumulate(totals, first, length);
     else
-      writer.for("block", k.int(0), length, k.int(longestChain * stride), (block) => {
-        const parts = group.members.map(({ member }) => {
-          const start = identityOf(member.definition.fold?.monoid ?? "sum", member.definition.dtype);
-          return writer.variable(`${lastPart(member.definition.name)}_block`, lanes === 4 ? k.splat(start, 4) : start);
-        });
-        accumulate(parts, k.add(block, first), writer.let("block_end", k.min(k.add(block, k.int(longestChain * stride)), length)));
-        group.members.forEach(({ member }, i) => {
-          const total = totals[i] as (typeof totals)[number];
-          total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, (parts[i] as (typeof totals)[number]).ref));
-        });
+      writer.for("block", k.int(0), length, k.int(longestChain * stride * chains), (block) => {
+        const parts = variables("block");
+        accumulate(parts, k.add(block, first), writer.let("block_end", k.min(k.add(block, k.int(longestChain * stride * chains)), length)));
+        group.members.forEach(({ member }, i) =>
+          totals[i]?.forEach((total, chain) => total.assign(merge(member.definition.fold?.monoid ?? "sum", total.ref, (parts[i]?.[chain] as Variable).ref))));
       });
     group.members.forEach(({ member }, i) => {
-      const total = totals[i] as (typeof totals)[number];
-      partials.push({ member, value: writer.let(`${lastPart(member.definition.name)}_partial`, mergeLanes(member.definition.fold?.monoid ?? "sum", total.ref)) });
+      const monoid = member.definition.fold?.monoid ?? "sum";
+      const total = (totals[i] as Variable[]).map(({ ref }) => ref).reduce((a, b) => merge(monoid, a, b));
+      partials.push({ member, value: writer.let(`${lastPart(member.definition.name)}_partial`, mergeLanes(monoid, chains === 1 ? total : writer.let("chains", total))) });
     });
   }
   const parts = partials.map(({ member, value }) => ({ name: lastPart(member.definition.name), monoid: member.definition.fold?.monoid ?? ("sum" as const), dtype: member.definition.dtype, partials: [value] }));
@@ -122,7 +132,8 @@ export function vectorizes(writer: KernelWriter, body: Expr, range: Range, exten
   return loadsOf(body).every((load) => {
     if (!load.indices.some((index) => rangesOf(index).has(range))) return true;
     const { shape } = writer.tensor(load.source);
-    return isVectorAccess({ vector: { range, lanes: 4 }, ...(multiples ? { multiples } : {}) }, flattenIndex(writer.e, load.indices, shape), shape);
+    const offset = flattenIndex(writer.e, load.indices, shape);
+    return isSteady(offset, range, 4) || isVectorAccess({ vector: { range, lanes: 4 }, ...(multiples ? { multiples } : {}) }, offset, shape);
   });
 }
 

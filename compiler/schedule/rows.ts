@@ -40,7 +40,7 @@ export function scheduleRows(writer: KernelWriter, region: RowsRegion, tile: Row
   const row = writer.let("row_read", k.min(rawRow, k.sub(rows, k.int(1))));
   const counters = new Map([[rowRange, row]]);
   const team: Team = { rows: [rowLocal], rowCount: tile.rowsPerGroup, lane, lanes: tile.lanes };
-  const values = emitRowFolds({ writer, flattening, team, counters }, region.folds);
+  const values = emitRowFolds({ writer, flattening, team, counters, alone: tile.rowsPerGroup * tile.lanes === 1 }, region.folds);
   const sources = sourcesAt(values, rowLocal);
   const scope: ElementScope = { writer, counters, sources };
   for (const output of region.outputs) {

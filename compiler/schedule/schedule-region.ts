@@ -10,6 +10,7 @@ import { scheduleChunk } from "./cpu/chunk.ts";
 import { columnLanes, flattenContraction, scheduleContraction } from "./contraction.ts";
 import { type BoundKernel, KernelWriter, type TensorInfo } from "./kernel-writer.ts";
 import { scheduleMap, scheduleRows } from "./rows.ts";
+import { scheduleSequence } from "./sequence.ts";
 import { scheduleStream } from "./stream.ts";
 import { scheduleThread } from "./thread.ts";
 
@@ -30,6 +31,7 @@ function emitRegion(e: Expressions, region: Region, tile: Tile, name: string, te
   if (region.template === "rows" && tile.template === "rows") return scheduleRows(writer, region, tile.tile, name);
   if (region.template === "elementwise" && tile.template === "elementwise") return scheduleMap(writer, region, tile.tile, name);
   if (region.template === "stream" && tile.template === "stream") return scheduleStream(writer, region, tile.tile, name);
+  if (region.template === "sequence" && tile.template === "sequence") return scheduleSequence(writer, region, tile.tile, name);
   if (region.template === "thread") return scheduleThread(writer, region, name);
   throw new InternalError("schedule", `a ${tile.template} tile for a ${region.template} region`);
 }

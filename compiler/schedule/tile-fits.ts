@@ -24,6 +24,10 @@ export function tileFits(region: Region, tile: Tile, lanes: number, limits: Limi
       return region.template === "elementwise" && isPower(tile.tile.threads) && tile.tile.threads <= limits.workgroupInvocations;
     case "stream":
       return region.template === "stream" && isPower(tile.tile.threads) && tile.tile.threads <= limits.workgroupInvocations && tile.tile.step === 4;
+    case "sequence": {
+      const { rows, rowLanes, threads } = tile.tile;
+      return region.template === "sequence" && isCount(rows) && rows % rowLanes === 0 && isCount(threads) && threads <= limits.workgroupInvocations && region.workgroupBytes(tile.tile) <= limits.workgroupBytes;
+    }
     // These have nothing that is worth searching.
     case "block":
     case "chunk":

@@ -28,7 +28,7 @@ export interface StreamTile {
 
 /** A block of a product on one core; see cpu/block.ts. */
 export interface BlockTile {
-  /** A multiple of 4. */
+  /** A multiple of 4, or 2. */
   readonly rows: number;
   /** A multiple of 8. */
   readonly columns: number;
@@ -43,4 +43,17 @@ export interface ChunkTile {
 
 export interface MapTile {
   readonly threads: number;
+}
+
+/** A workgroup takes its rows through all steps of a recurrence. */
+export interface SequenceTile {
+  /** Rows of a workgroup; a multiple of `rowLanes`. */
+  readonly rows: number;
+  /** Rows in the lanes of one vector. */
+  readonly rowLanes: 1 | 4;
+  readonly threads: number;
+  /** Neighbouring columns of one invocation; the next ones belong to the next invocation. */
+  readonly columnLanes: 1 | 4;
+  /** Steps of one dispatch, where it takes several; what is carried is in memory between them. */
+  readonly steps?: number;
 }

@@ -4,7 +4,7 @@ import { catalog, diagnose } from "../diagnostics/catalog.ts";
 import type { Span } from "../source/source-file.ts";
 import { nestingLimit } from "./balance.ts";
 import { type Builder, nodeOf, nodesOf, nodeSpan, tokenOf, tokensOf, tokenSpan } from "./cst.ts";
-import { type Argument, type BinaryOperator, binaryPrecedence, type Expression, type IndexItem, type UnaryOperator, unaryPrecedence } from "./tree.ts";
+import { type Argument, type BinaryOperator, binaryPrecedence, type Expression, type IndexItem, type ScanExpression, type UnaryOperator, unaryPrecedence } from "./tree.ts";
 
 type Pending =
   | { readonly kind: "unary"; readonly operator: UnaryOperator; readonly token: IToken }
@@ -134,9 +134,16 @@ function bracketedOf(node: CstNode, span: Span, builder: Builder): Expression {
       kind: "scan",
       elements: elements.map((element) => ({ text: element.image, span: tokenSpan(element, builder) })),
       sequence: buildExpression(sequence, builder),
+      backwards: backwardsOf(nodeOf(scan, "backwards"), builder),
       state: builder.parameters(scan),
       body: builder.block(scan),
       span,
     };
   return { kind: "error", span };
+}
+
+function backwardsOf(node: CstNode | undefined, builder: Builder): ScanExpression["backwards"] {
+  if (!node) return undefined;
+  const condition = nodeOf(node, "expression");
+  return { condition: condition && buildExpression(condition, builder) };
 }

@@ -136,11 +136,8 @@ function statementOf(wrapper: CstNode, builder: Builder): Statement[] {
   const nameToken = tokenOf(node, "Name");
   const name = nameToken && nameOf(nameToken, builder);
   switch (node.name) {
-    case "letStatement": {
-      const pattern = names(nodeOf(node, "namePattern"), builder);
-      const bound = pattern ?? (name ? [name] : []);
-      return [{ kind: "let", names: bound, destructures: pattern !== undefined, type: optionalType(node, builder), value: expressionIn(node, "expression", builder), span }];
-    }
+    case "letStatement":
+      return [{ kind: "let", ...bound(node, name, builder), type: optionalType(node, builder), value: expressionIn(node, "expression", builder), span }];
     case "paramStatement": {
       const type = optionalType(node, builder);
       return name && type ? [{ kind: "param", name, type, initialiser: optionalExpression(node, "expression", builder), doc: docBefore(span.start, builder), span }] : [];
@@ -148,14 +145,23 @@ function statementOf(wrapper: CstNode, builder: Builder): Statement[] {
     case "returnStatement":
       return [{ kind: "return", value: expressionIn(node, "expression", builder), span }];
     case "nextStatement":
-      return name ? [{ kind: "next", name, value: expressionIn(node, "expression", builder), span }] : [];
-    case "emitStatement":
-      return [{ kind: "emit", value: expressionIn(node, "expression", builder), span }];
+      return name || nodeOf(node, "namePattern") ? [{ kind: "next", ...bound(node, name, builder), value: expressionIn(node, "expression", builder), span }] : [];
+    case "emitStatement": {
+      const last = nodeOf(node, "lastCarry");
+      const carry = last && tokenOf(last, "carry");
+      return [carry ? { kind: "last", name: nameOf(carry, builder), span } : { kind: "emit", value: expressionIn(node, "expression", builder), span }];
+    }
     case "minimizeStatement":
       return [{ kind: "minimize", goal: expressionIn(node, "goal", builder), optimiser: expressionIn(node, "optimiser", builder), span }];
     default:
       return [];
   }
+}
+
+/** What a statement binds: one name, or the names of a tuple's parts. */
+function bound(node: CstNode, name: Name | undefined, builder: Builder): { readonly names: readonly Name[]; readonly destructures: boolean } {
+  const pattern = names(nodeOf(node, "namePattern"), builder);
+  return { names: pattern ?? (name ? [name] : []), destructures: pattern !== undefined };
 }
 
 /** The run of `///` lines that ends right above `start`, as text. */

@@ -31,7 +31,7 @@ function partsOf(expression: Expression): readonly Expression[] {
       return [expression.condition, expression.whenTrue, expression.whenFalse];
     case "scan":
       return [
-        expression.sequence, ...expression.state.flatMap((carry) => carry.default ?? []),
+        expression.sequence, ...(expression.backwards?.condition ? [expression.backwards.condition] : []), ...expression.state.flatMap((carry) => carry.default ?? []),
         ...expression.body.statements.flatMap((statement) => (statement.kind === "let" || statement.kind === "next" || statement.kind === "emit" || statement.kind === "return" ? [statement.value] : [])),
       ];
     case "number":

@@ -40,10 +40,8 @@ class DeclarationParser extends CstParser {
 
   readonly declaration = this.RULE("declaration", () => {
     this.OR([
-      { ALT: () => this.SUBRULE(this.importDeclaration) },
-      { ALT: () => this.SUBRULE(this.constDeclaration) },
-      { ALT: () => this.SUBRULE(this.functionDeclaration) },
-      { ALT: () => this.SUBRULE(this.trainDeclaration) },
+      { ALT: () => this.SUBRULE(this.importDeclaration) }, { ALT: () => this.SUBRULE(this.constDeclaration) },
+      { ALT: () => this.SUBRULE(this.functionDeclaration) }, { ALT: () => this.SUBRULE(this.trainDeclaration) },
     ]);
     this.MANY(() => this.CONSUME(token.semicolon));
   });
@@ -169,10 +167,7 @@ class DeclarationParser extends CstParser {
   });
 
   readonly shapeItem = this.RULE("shapeItem", () => {
-    this.OR([
-      { ALT: () => this.CONSUME(token.ellipsis) },
-      { ALT: () => this.SUBRULE(this.expression) },
-    ]);
+    this.OR([{ ALT: () => this.CONSUME(token.ellipsis) }, { ALT: () => this.SUBRULE(this.expression) }]);
   });
 
   readonly block = this.RULE("block", () => {
@@ -195,10 +190,7 @@ class DeclarationParser extends CstParser {
 
   readonly letStatement = this.RULE("letStatement", () => {
     this.CONSUME(token.letWord);
-    this.OR([
-      { ALT: () => this.CONSUME(token.name) },
-      { ALT: () => this.SUBRULE(this.namePattern) },
-    ]);
+    this.OR([{ ALT: () => this.CONSUME(token.name) }, { ALT: () => this.SUBRULE(this.namePattern) }]);
     this.OPTION(() => {
       this.CONSUME(token.colon);
       this.SUBRULE(this.type);
@@ -231,14 +223,23 @@ class DeclarationParser extends CstParser {
 
   readonly nextStatement = this.RULE("nextStatement", () => {
     this.CONSUME(token.nextWord);
-    this.CONSUME(token.name);
+    this.OR([{ ALT: () => this.CONSUME(token.name) }, { ALT: () => this.SUBRULE(this.namePattern) }]);
     this.CONSUME(token.assign);
     this.SUBRULE(this.expression);
   });
 
   readonly emitStatement = this.RULE("emitStatement", () => {
     this.CONSUME(token.emitWord);
-    this.SUBRULE(this.expression);
+    this.OR([
+      // Two names in a row: 'last' is a word here, and a name like any other elsewhere.
+      { GATE: () => this.LA(1).image === "last" && this.LA(2).tokenType === token.name, ALT: () => this.SUBRULE(this.lastCarry) },
+      { ALT: () => this.SUBRULE(this.expression) },
+    ]);
+  });
+
+  readonly lastCarry = this.RULE("lastCarry", () => {
+    this.CONSUME(token.name, { LABEL: "word" });
+    this.CONSUME2(token.name, { LABEL: "carry" });
   });
 
   readonly minimizeStatement = this.RULE("minimizeStatement", () => {
@@ -263,10 +264,7 @@ class DeclarationParser extends CstParser {
   });
 
   readonly suffix = this.RULE("suffix", () => {
-    this.OR([
-      { ALT: () => this.SUBRULE(this.callSuffix) },
-      { ALT: () => this.SUBRULE(this.indexSuffix) },
-    ]);
+    this.OR([{ ALT: () => this.SUBRULE(this.callSuffix) }, { ALT: () => this.SUBRULE(this.indexSuffix) }]);
   });
 
   readonly callSuffix = this.RULE("callSuffix", () => {
@@ -317,8 +315,7 @@ class DeclarationParser extends CstParser {
       { ALT: () => this.CONSUME(token.number) },
       { ALT: () => this.CONSUME(token.name) },
       { ALT: () => this.CONSUME(token.string) },
-      { ALT: () => this.CONSUME(token.trueWord) },
-      { ALT: () => this.CONSUME(token.falseWord) },
+      { ALT: () => this.CONSUME(token.trueWord) }, { ALT: () => this.CONSUME(token.falseWord) },
       { ALT: () => this.CONSUME(token.noneWord) },
       { ALT: () => this.CONSUME(token.infWord) },
       { ALT: () => this.CONSUME(token.nanWord) },
@@ -365,14 +362,21 @@ class DeclarationParser extends CstParser {
     this.CONSUME(token.rightParen);
   });
 
+  /** A word here, and a name like any other elsewhere: no name can follow an expression. */
+  readonly backwards = this.RULE("backwards", () => {
+    this.CONSUME(token.name);
+    this.OPTION(() => {
+      this.CONSUME(token.ifWord);
+      this.SUBRULE(this.expression);
+    });
+  });
+
   readonly scan = this.RULE("scan", () => {
     this.CONSUME(token.scanWord);
-    this.OR([
-      { ALT: () => this.CONSUME(token.name) },
-      { ALT: () => this.SUBRULE(this.scanNames) },
-    ]);
+    this.OR([{ ALT: () => this.CONSUME(token.name) }, { ALT: () => this.SUBRULE(this.scanNames) }]);
     this.CONSUME(token.inWord);
     this.SUBRULE(this.expression);
+    this.OPTION({ GATE: () => this.LA(1).image === "backwards", DEF: () => this.SUBRULE(this.backwards) });
     this.CONSUME(token.withWord);
     this.SUBRULE(this.parameters);
     this.SUBRULE(this.block);

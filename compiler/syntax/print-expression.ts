@@ -51,7 +51,8 @@ export function printExpression(expression: Expression, printer: Printer, tight 
       ));
     case "scan":
       return concat(
-        `scan ${expression.elements.length === 1 ? (expression.elements[0]?.text ?? "") : `(${expression.elements.map((element) => element.text).join(", ")})`} in `, printExpression(expression.sequence, printer), " with ",
+        `scan ${expression.elements.length === 1 ? (expression.elements[0]?.text ?? "") : `(${expression.elements.map((element) => element.text).join(", ")})`} in `, printExpression(expression.sequence, printer),
+        expression.backwards ? " backwards" : "", expression.backwards?.condition ? concat(" if ", printExpression(expression.backwards.condition, printer)) : "", " with ",
         printer.parameters(expression.state, expression.body.span.start), " ", printer.block(expression.body),
       );
     case "error":

@@ -155,20 +155,23 @@ function blockLayout(block: Block, printer: Printer): Layout {
 /** A value after its word; a scan's block stands below the word itself. */
 const hung = (value: Expression, printer: Printer): Layout => (value.kind === "scan" ? printExpression(value, printer) : group(indent(printExpression(value, printer))));
 
+const boundText = ({ names, destructures }: { readonly names: readonly Name[]; readonly destructures: boolean }): string =>
+  destructures ? `(${names.map((name) => name.text).join(", ")})` : (names[0]?.text ?? "");
+
 function statementLayout(statement: Statement, printer: Printer): Layout {
   switch (statement.kind) {
-    case "let": {
-      const names = statement.names.map((name) => name.text).join(", ");
-      return concat(`let ${statement.destructures ? `(${names})` : names}`, annotation(statement.type, printer), valueLayout(statement.value, printer));
-    }
+    case "let":
+      return concat(`let ${boundText(statement)}`, annotation(statement.type, printer), valueLayout(statement.value, printer));
     case "param":
       return concat(`param ${statement.name.text}`, annotation(statement.type, printer), statement.initialiser ? valueLayout(statement.initialiser, printer) : "");
     case "return":
       return concat("return ", hung(statement.value, printer));
     case "next":
-      return concat(`next ${statement.name.text}`, valueLayout(statement.value, printer));
+      return concat(`next ${boundText(statement)}`, valueLayout(statement.value, printer));
     case "emit":
       return concat("emit ", hung(statement.value, printer));
+    case "last":
+      return `emit last ${statement.name.text}`;
     case "minimize":
       return concat("minimize ", printExpression(statement.goal, printer), hardLine, "using ", printExpression(statement.optimiser, printer));
     default:

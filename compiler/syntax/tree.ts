@@ -64,6 +64,8 @@ export interface ScanExpression {
   /** One name for each sequence. */
   readonly elements: readonly Name[];
   readonly sequence: Expression;
+  /** `backwards`, from the last element to the first; with `if c`, only where c holds. */
+  readonly backwards: { readonly condition: Expression | undefined } | undefined;
   readonly state: readonly Parameter[];
   readonly body: Block;
   readonly span: Span;
@@ -142,8 +144,11 @@ export type Statement =
   | LetStatement
   | ParamStatement
   | { readonly kind: "return"; readonly value: Expression; readonly span: Span }
-  | { readonly kind: "next"; readonly name: Name; readonly value: Expression; readonly span: Span }
+  /** `next (h, c) = ...` takes a tuple apart. */
+  | { readonly kind: "next"; readonly names: readonly Name[]; readonly destructures: boolean; readonly value: Expression; readonly span: Span }
   | { readonly kind: "emit"; readonly value: Expression; readonly span: Span }
+  /** `emit last h`: a carry after the last step. */
+  | { readonly kind: "last"; readonly name: Name; readonly span: Span }
   | { readonly kind: "minimize"; readonly goal: Expression; readonly optimiser: Expression; readonly span: Span };
 
 export interface Block {

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve as resolvePath } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Device } from "../../runtime/device.ts";
-import { checkSource, compileModel, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile } from "../index.ts";
+import { checkSource, compileModel, type PlanOptions, Refusal, renderDiagnostics, type SourceFile, sourceFile } from "../index.ts";
 import { checkText } from "../report/check-text.ts";
 import { checkModel, type ModelCheck } from "../verify/check-model.ts";
 
@@ -53,13 +53,23 @@ export async function expectKernels(source: string | URL, options: ExpectKernels
     const checks: ModelCheck[] = [];
     for (const model of models) {
       if (options.models && !options.models.includes(model.name)) continue;
-      const compiled = compileModel(model, device.target, options);
+      const compiled = orReport(() => compileModel(model, device.target, options));
       checks.push(await checkModel(compiled, device, options.seed === undefined ? {} : { seed: options.seed }));
     }
     if (checks.some((check) => !check.passed)) throw new KernelExpectationError(`kernels diverge from the reference\n${checkText(checks, { file, read: readSource })}`, checks);
     return checks;
   } finally {
     if (!options.device) device.destroy();
+  }
+}
+
+/** A model that the target cannot have is a failed expectation like any other. */
+function orReport<T>(compile: () => T): T {
+  try {
+    return compile();
+  } catch (error) {
+    if (error instanceof Refusal) throw new KernelExpectationError(`${error.message}\n  hint: ${error.hint}`, []);
+    throw error;
   }
 }
 

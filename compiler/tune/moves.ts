@@ -18,6 +18,8 @@ export function neighboursOf(tile: Tile): readonly Tile[] {
       return [tile.tile.threads * 2, tile.tile.threads / 2].map((threads) => ({ template: "elementwise", tile: { threads } }));
     case "stream":
       return [tile.tile.threads * 2, tile.tile.threads / 2].map((threads) => ({ template: "stream", tile: { ...tile.tile, threads } }));
+    case "sequence":
+      return [{ rows: tile.tile.rows * 2 }, { rows: tile.tile.rows / 2 }, { threads: tile.tile.threads * 2 }, { threads: tile.tile.threads / 2 }].map((change) => ({ template: "sequence", tile: { ...tile.tile, ...change } }));
     case "block":
     case "chunk":
     case "thread":

@@ -21,7 +21,7 @@ export const tunedToJson = (tuned: TunedModels): string => `${JSON.stringify({ v
 /** Names of the numbers and flags of each tile that can be tuned. */
 const fields: Readonly<Record<Tile["template"], readonly string[]>> = {
   contraction: ["threadsX", "threadsY", "rowsPerThread", "columnGroups", "innerBlock", "staged"], rows: ["rowsPerGroup", "lanes"], elementwise: ["threads"], stream: ["threads", "step"],
-  block: [], chunk: [], thread: [],
+  sequence: ["rows", "rowLanes", "threads", "columnLanes"], block: [], chunk: [], thread: [],
 };
 
 /** throws: Error that says what is wrong with the text */

@@ -4,8 +4,8 @@
  */
 import { required } from "../errors.ts";
 import { lengthOf } from "../folds/evaluate-expression.ts";
-import { loadsOf, visit } from "../folds/expression.ts";
-import type { Program } from "../folds/node.ts";
+import { loadsOf, type Range, visit } from "../folds/expression.ts";
+import type { Definition, Program } from "../folds/node.ts";
 import { type Bindings, type Extent, extentNames, extentValue } from "../ir/extent.ts";
 import type { TensorFunction } from "../ir/node.ts";
 import { type InputKind, inputKinds, type ParameterKind } from "./inputs.ts";
@@ -30,7 +30,10 @@ const mostWork = 2e7;
 
 /** Terms that one evaluation of the program folds, and elements that it maps. */
 export function programWork(program: Program, bindings: Bindings): number {
-  return program.definitions.reduce((sum, definition) => sum + [...definition.box, ...(definition.fold?.ranges ?? [])].reduce((product, range) => product * lengthOf(range.extent, bindings), 1), 0);
+  const sizeOf = (ranges: readonly Range[]): number => ranges.reduce((product, range) => product * lengthOf(range.extent, bindings), 1);
+  const workOf = (definitions: readonly Definition[]): number => definitions.reduce((sum, { box, fold }) => sum + sizeOf([...box, ...(fold?.ranges ?? [])]), 0);
+  const loops = new Set(program.definitions.flatMap(({ recurrence }) => recurrence?.of ?? []));
+  return workOf(program.definitions) + [...loops].reduce((sum, { step, body }) => sum + sizeOf([step]) * workOf(body), 0);
 }
 
 /** Lengths in ascending order; an extent that is divided gets multiples of its divisors. */

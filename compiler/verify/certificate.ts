@@ -12,11 +12,15 @@ import { productsOf, type Region, streamTotal } from "../fusion/region.ts";
 import type { Bindings } from "../ir/extent.ts";
 import { isFloat } from "../ir/types.ts";
 import type { Plan } from "../plan.ts";
-import { combine, compile, evaluateInField, folding, type Indices, loopOver, overBox, type Scope, type Stored } from "./evaluate-in-field.ts";
+import { combine, compile, evaluateInField, folding, type Indices, loopOver, overBox, recurrenceInField, type Scope, type Stored } from "./evaluate-in-field.ts";
 import { fromNumber, scramble } from "./field.ts";
 
 /** What each output of a region is as its template computes it, from values in memory. */
 function evaluateRegion(e: Expressions, region: Region, bindings: Bindings, stored: ReadonlyMap<string, Stored>): Map<string, Float64Array> {
+  if (region.template === "sequence") {
+    const results = recurrenceInField(region.recurrence, bindings, stored);
+    return new Map(region.outputs.flatMap(({ definition }) => (definition.recurrence ? [[definition.name, required(results[definition.recurrence.result], "certificate", definition.name)] as const] : [])));
+  }
   const at: Indices = [];
   const own = new Map<string, { readonly monoid: Monoid; readonly ranges: readonly Range[]; readonly body: Expr; readonly finish?: Expr }>();
   for (const { definition, ranges, body } of foldsOf(region)) own.set(definition.name, { monoid: definition.fold?.monoid ?? "sum", ranges, body });

@@ -4,7 +4,7 @@
  * Flow: compiled model, device -> here -> plain data, which cli/check.ts and tests print.
  */
 import type { Device } from "../../runtime/device.ts";
-import { evaluateShape } from "../../runtime/extents.ts";
+import { evaluateShape, turnsOf } from "../../runtime/extents.ts";
 import { messageOf, RuntimeError } from "../../runtime/errors.ts";
 import { load, type Program } from "../../runtime/index.ts";
 import { assemble, type Compiled } from "../compile.ts";
@@ -14,11 +14,12 @@ import { countKernel } from "../kernel/count.ts";
 import { verifyKernel } from "../kernel/verify.ts";
 import { originsOf, type PlannedKernel } from "../plan.ts";
 import { type CaseGroup, type CheckCase, chooseCases, indexLimits } from "./cases.ts";
-import { compareValues, type Deviation, worse } from "./compare.ts";
+import { type Deviation, worse } from "./compare.ts";
 import { type Expected, ExpectedOutputs, type HostTensors, ordinaryRms } from "./expected.ts";
 import { inputTensor, isFiniteKind, type ParameterKind, parameterTensor } from "./inputs.ts";
 import { expectKernels, type KernelExpectation } from "./expected-kernels.ts";
 import { interpretKernel, type KernelOutcome, LoadedKernel } from "./run-kernel.ts";
+import { compareSteps, definitionSteps, type FirstStep, outputSteps, type StepAxis } from "./steps.ts";
 
 /** A deviation and where it was seen. */
 export interface Sighting extends Deviation {
@@ -28,6 +29,8 @@ export interface Sighting extends Deviation {
   readonly input: string;
   readonly bindings: Bindings;
   readonly by: "float64" | "device" | "interpreter";
+  /** Of a value that fails and whose elements belong to the steps of a scan: the first step that differs. */
+  readonly step?: FirstStep | undefined;
 }
 
 export interface CheckedPart {
@@ -108,6 +111,8 @@ class Checking {
   readonly #rules: Tally = newTally();
   readonly #outputs: Tally = newTally();
   readonly #kernels: { readonly planned: PlannedKernel; readonly tally: Tally; loaded: LoadedKernel | undefined }[];
+  /** The steps of outputs, and of what kernels store. */
+  readonly #steps: ReadonlyMap<string, StepAxis>;
   /** Rms of each value under ordinary inputs, per group. */
   #ordinary = new Map<string, number>();
   #program: Program | undefined;
@@ -118,6 +123,11 @@ class Checking {
     this.#device = device;
     this.#seed = seed;
     this.#kernels = compiled.plan.kernels.map((planned) => ({ planned, tally: newTally(), loaded: undefined }));
+    const stored = compiled.plan.program.definitions.flatMap((definition) => {
+      const steps = definitionSteps(definition);
+      return steps ? [[storedKey(definition.name), steps] as const] : [];
+    });
+    this.#steps = new Map([...outputSteps(compiled.fn), ...stored]);
   }
 
   async open(): Promise<void> {
@@ -185,9 +195,9 @@ class Checking {
       if (this.#prepared !== key) await this.#program.prepare(parameters);
       this.#prepared = key;
       const { outputs: got } = await this.#program.run(inputs, { extents: bindings });
-      for (const [name, { want, shape, dtype, allowance }] of outputs) {
-        const worst = compareValues(got[name]?.data ?? [], want, shape, dtype, { ordinary: this.#ordinary.get(name) ?? 0, allowance });
-        if (worst) keepWorse(this.#outputs, { ...worst, ...seen, value: name, by: "device" });
+      for (const [name, want] of outputs) {
+        const compared = compareSteps(this.#steps.get(name), got[name]?.data ?? [], want, this.#ordinary.get(name) ?? 0);
+        if (compared) keepWorse(this.#outputs, { ...compared, ...seen, value: name, by: "device" });
       }
     } catch (error) {
       if (!(error instanceof RuntimeError) || error.code === "device-lost") throw error;
@@ -200,9 +210,9 @@ class Checking {
       tally.fault ??= outcome.fault;
       return;
     }
-    for (const [name, { want, shape, dtype, allowance }] of stored) {
-      const worst = compareValues(outcome.values.get(name) ?? [], want, shape, dtype, { ordinary: this.#ordinary.get(storedKey(name)) ?? 0, allowance });
-      if (worst) keepWorse(tally, { ...worst, ...seen, value: name });
+    for (const [name, want] of stored) {
+      const compared = compareSteps(this.#steps.get(storedKey(name)), outcome.values.get(name) ?? [], want, this.#ordinary.get(storedKey(name)) ?? 0);
+      if (compared) keepWorse(tally, { ...compared, ...seen, value: name });
     }
   }
 
@@ -230,6 +240,6 @@ function keepWorse(tally: Tally, sighting: Sighting): void {
 }
 
 function workOf(planned: PlannedKernel, bindings: Bindings): number {
-  const count = countKernel(planned.kernel, bindings);
+  const count = countKernel(planned.kernel, { ...turnsOf(planned.repeat, bindings)[0] });
   return count.flops + [...count.buffers.values()].reduce((sum, buffer) => sum + buffer.loads + buffer.stores, 0);
 }

@@ -28,6 +28,8 @@ export interface CompareOptions {
   readonly ordinary?: number;
   /** Further allowance of each row, asked for only when the limit does not suffice. unit: absolute */
   readonly allowance?: () => Float64Array;
+  /** Told the row-major offset of each element beyond its bound. */
+  readonly differs?: (offset: number) => void;
 }
 
 /** What a value loses when it is stored in half precision, beyond the contract for f32. */
@@ -68,6 +70,7 @@ export function compareValues(got: ArrayLike<number>, want: ArrayLike<number>, s
       bound += extra[row] as number;
     }
     if ((scales[row] as number) >= least || !Number.isFinite(error)) largest = Math.max(largest, error / scale);
+    if (error > bound) options.differs?.(i);
     const ratio = error === 0 ? 0 : error / bound;
     if (!(ratio > worstRatio)) continue;
     worstRatio = ratio;

@@ -2,7 +2,7 @@
 import { required } from "../errors.ts";
 import { lengthOf } from "../folds/evaluate-expression.ts";
 import { type Expr, type Load, operandsOf, type Range, visit } from "../folds/expression.ts";
-import { type Monoid, monoidIdentity, type Program } from "../folds/node.ts";
+import { type Definition, type Monoid, monoidIdentity, type Program, type Recurrence } from "../folds/node.ts";
 import type { Bindings } from "../ir/extent.ts";
 import { isFloat } from "../ir/types.ts";
 import { add, convertInField, fromNumber, instructionInField, multiply, scramble } from "./field.ts";
@@ -134,14 +134,41 @@ export function folding({ monoid, ranges, body, float }: FoldBody, scope: Pick<S
 export function evaluateInField(program: Program, bindings: Bindings, sources: ReadonlyMap<string, Float64Array>): Map<string, Stored> {
   const stored = new Map<string, Stored>();
   for (const { name, type } of program.sources) stored.set(name, { data: required(sources.get(name), "certificate", name), shape: type.shape.map((extent) => lengthOf(extent, bindings)) });
+  const recurrences = new Map<Recurrence, readonly Float64Array[]>();
   for (const definition of program.definitions) {
-    const scope: Scope = { bindings, at: [], stored, inside: () => undefined };
-    const body = compile(definition.body, scope);
-    const { fold: folded } = definition;
-    const value = folded ? folding({ ...folded, body, float: isFloat(definition.dtype) }, scope) : body;
-    stored.set(definition.name, { data: overBox(definition.box, scope, value), shape: definition.box.map((range) => lengthOf(range.extent, bindings)) });
+    const { recurrence } = definition;
+    if (recurrence && !recurrences.has(recurrence.of)) recurrences.set(recurrence.of, recurrenceInField(recurrence.of, bindings, stored));
+    const data = recurrence ? required(recurrences.get(recurrence.of)?.[recurrence.result], "certificate", definition.name) : definitionInField(definition, bindings, stored, []);
+    stored.set(definition.name, { data, shape: definition.box.map((range) => lengthOf(range.extent, bindings)) });
   }
   return stored;
+}
+
+function definitionInField(definition: Definition, bindings: Bindings, stored: ReadonlyMap<string, Stored>, at: Indices): Float64Array {
+  const scope: Scope = { bindings, at, stored, inside: () => undefined };
+  const body = compile(definition.body, scope);
+  const { fold: folded } = definition;
+  return overBox(definition.box, scope, folded ? folding({ ...folded, body, float: isFloat(definition.dtype) }, scope) : body);
+}
+
+/** Step after step; results in the order of the recurrence. */
+export function recurrenceInField({ step, carries, body, results }: Recurrence, bindings: Bindings, outside: ReadonlyMap<string, Stored>): readonly Float64Array[] {
+  const stored = new Map(outside);
+  const valueOf = (name: string): Float64Array => required(stored.get(name), "certificate", name).data;
+  const keep = (name: string, box: readonly Range[], data: Float64Array): void => void stored.set(name, { data, shape: box.map((range) => lengthOf(range.extent, bindings)) });
+  for (const carry of carries) keep(carry.name, carry.box, definitionInField({ ...carry, fold: undefined, body: carry.initial, origin: undefined }, bindings, outside, []));
+  const rows: number[][] = results.map(() => []);
+  for (let t = 0; t < lengthOf(step.extent, bindings); t++) {
+    const at: Indices = [];
+    at[step.id] = t;
+    for (const definition of body) keep(definition.name, definition.box, definitionInField(definition, bindings, stored, at));
+    results.forEach((result, i) => {
+      if (result.kind === "stack") rows[i]?.push(...valueOf(result.value));
+    });
+    const next = carries.map((carry) => valueOf(carry.next));
+    carries.forEach((carry, i) => keep(carry.name, carry.box, next[i] as Float64Array));
+  }
+  return results.map((result, i) => (result.kind === "carry" ? valueOf(result.carry) : Float64Array.from(rows[i] ?? [])));
 }
 
 export function overBox(box: readonly Range[], scope: Pick<Scope, "at" | "bindings">, value: () => number): Float64Array {

@@ -135,7 +135,8 @@ export class ExpectedOutputs {
 /** Definitions whose op is lowered to a formula of its own rather than to one instruction, with the op's tolerance. */
 function formulaTolerances(lowered: Program): Map<string, Tolerance> {
   const found = new Map<string, Tolerance>();
-  for (const { name, fold, body } of lowered.definitions) {
+  const bodies = new Set(lowered.definitions.flatMap((definition) => definition.recurrence?.of ?? []));
+  for (const { name, fold, body } of [...lowered.definitions, ...[...bodies].flatMap((recurrence) => recurrence.body)]) {
     const op = operations.get(name.slice(0, Math.max(0, name.lastIndexOf("."))));
     let instructions = 0;
     visit(body, (node) => {

@@ -56,7 +56,8 @@ const normal = (name: string, shape: readonly number[], seed: number): Float64Ar
 
 function toTensor(dtype: DType, shape: readonly number[], values: Float64Array): Tensor {
   if (dtype === "i32") return { dtype, shape, data: Int32Array.from(values) };
-  if (dtype === "u32" || dtype === "bool") return { dtype, shape, data: Uint32Array.from(values) };
+  if (dtype === "u32") return { dtype, shape, data: Uint32Array.from(values) };
+  if (dtype === "bool") return { dtype, shape, data: Uint8Array.from(values) };
   return { dtype, shape, data: Float32Array.from(values, roundTo[dtype]) };
 }
 

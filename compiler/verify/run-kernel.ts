@@ -8,8 +8,10 @@ import type { Device } from "../../runtime/device.ts";
 import { messageOf, RuntimeError } from "../../runtime/errors.ts";
 import type { Program } from "../../runtime/program.ts";
 import { load } from "../../runtime/index.ts";
+import { turnsOf } from "../../runtime/extents.ts";
 import { allocate, type TensorData } from "../../runtime/tensor.ts";
-import { artifactKernel, inBindingOrder, type KernelTarget } from "../compile.ts";
+import { artifactKernel } from "../backends/artifact-kernel.ts";
+import { inBindingOrder, type KernelTarget } from "../compile.ts";
 import { InternalError } from "../errors.ts";
 import type { Bindings } from "../ir/extent.ts";
 import { interpret, KernelFault } from "../kernel/interpret.ts";
@@ -32,11 +34,11 @@ export function kernelArtifact(planned: PlannedKernel, target: KernelTarget): Ar
   const specs = (access: "read" | "write"): TensorSpec[] => boundTensors(planned, access).map(({ tensor, buffer }) => ({ name: tensor, dtype: buffer.dtype, shape: [buffer.length] }));
   const buffers = (access: "read" | "write"): BufferSpec[] => specs(access).map(({ name, dtype, shape }) => ({ name, dtype, length: shape[0] ?? 0, role: access === "read" ? "input" : "output" }));
   return {
-    version: artifactVersion, model: planned.name, doc: "", target, extents: planned.kernel.extents,
+    version: artifactVersion, model: planned.name, doc: "", target, extents: planned.kernel.extents.filter((name) => name !== planned.repeat?.extent),
     inputs: specs("read"), parameters: [], outputs: specs("write"),
     buffers: [...buffers("read"), ...buffers("write")],
     kernels: [artifactKernel(planned.kernel, target)],
-    prepare: [], run: [{ kernel: 0, buffers: inBindingOrder(planned, target), grid: planned.kernel.grid }],
+    prepare: [], run: [{ kernel: 0, buffers: inBindingOrder(planned, target), grid: planned.kernel.grid, ...(planned.repeat ? { repeat: planned.repeat } : {}) }],
   };
 }
 
@@ -87,7 +89,7 @@ export function interpretKernel(planned: PlannedKernel, operands: KernelValues, 
   });
   const read = boundTensors(planned, "read").map(({ tensor, buffer }): [string, TensorData] => [buffer.name, operandOf(operands, tensor)]);
   try {
-    interpret(planned.kernel, Object.fromEntries([...read, ...written.map(({ buffer, data }): [string, TensorData] => [buffer.name, data])]), bindings);
+    for (const turn of turnsOf(planned.repeat, bindings)) interpret(planned.kernel, Object.fromEntries([...read, ...written.map(({ buffer, data }): [string, TensorData] => [buffer.name, data])]), turn);
   } catch (error) {
     if (error instanceof KernelFault) return { fault: error.message };
     throw error;

@@ -1,6 +1,7 @@
 /** The CPU of a browser as a device of several threads, where the page is cross-origin isolated; else of one. */
 import type { Device } from "../device.ts";
 import { openWasm, type WasmOptions } from "./wasm.ts";
+import { withWorkers } from "./wasm-threads.ts";
 
 export interface WasmThreadOptions extends WasmOptions {
   /** The calling thread included; navigator.hardwareConcurrency when left out. */
@@ -18,14 +19,11 @@ export function openWasmThreads({ threads = globalThis.navigator?.hardwareConcur
   if (globalThis.crossOriginIsolated !== true) return openWasm(options);
   return openWasm({
     ...options,
-    workers: {
-      count: Math.max(0, Math.floor(threads) - 1),
-      open: (failed) => {
-        // Bundlers look for these very words.
-        const worker = file ? new Worker(file, { type: "module" }) : new Worker(new URL("./wasm-worker.js", import.meta.url), { type: "module" });
-        worker.addEventListener("error", (event) => failed(event.message), { once: true });
-        return worker;
-      },
-    },
+    workers: withWorkers(Math.floor(threads) - 1, (failed) => {
+      // Bundlers look for these very words.
+      const worker = file ? new Worker(file, { type: "module" }) : new Worker(new URL("./wasm-worker.js", import.meta.url), { type: "module" });
+      worker.addEventListener("error", (event) => failed(event.message), { once: true });
+      return worker;
+    }),
   });
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Device } from "../device.ts";
 import { openWasm, type WasmOptions } from "./wasm.ts";
+import { withWorkers } from "./wasm-threads.ts";
 
 export interface WasmThreadOptions extends WasmOptions {
   /** The calling thread included; all that the machine runs at once when left out. */
@@ -18,15 +19,12 @@ export interface WasmThreadOptions extends WasmOptions {
 export function openWasmThreads({ threads = availableParallelism(), worker: file = new URL("./wasm-worker-node.js", import.meta.url), ...options }: WasmThreadOptions = {}): Device {
   return openWasm({
     ...options,
-    workers: {
-      count: Math.max(0, Math.floor(threads) - 1),
-      open: (failed) => {
-        const worker = new Worker(file);
-        worker.once("error", (error) => failed(error.message));
-        worker.once("exit", (code) => failed(`exit code ${code}`));
-        worker.unref();
-        return worker;
-      },
-    },
+    workers: withWorkers(Math.floor(threads) - 1, (failed) => {
+      const worker = new Worker(file);
+      worker.once("error", (error) => failed(error.message));
+      worker.once("exit", (code) => failed(`exit code ${code}`));
+      worker.unref();
+      return worker;
+    }),
   });
 }

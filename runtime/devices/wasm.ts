@@ -8,8 +8,9 @@ import type { BoundDispatch, BufferRequest, CompiledKernel, Device, DeviceBuffer
 import { RuntimeError, messageOf } from "../errors.ts";
 import { type TensorData, allocate } from "../tensor.ts";
 import { WasmBuffers, wordBytes } from "./wasm-buffers.ts";
-import { type Call, controlBytes, instantiate, type Run } from "./wasm-share.ts";
-import { type OpenWorker, WasmTeam } from "./wasm-threads.ts";
+import { SharingChoice } from "./wasm-sharing.ts";
+import { type Call, controlBytes, instantiate, mailboxBytes, type Run } from "./wasm-share.ts";
+import type { StartTeam, WasmTeam } from "./wasm-threads.ts";
 
 /** A kernel that the engine has taken. */
 interface Loaded {
@@ -25,8 +26,7 @@ interface Bound {
   readonly names: readonly string[];
   /** Byte address of its control block, where there are workers. */
   readonly control: number | undefined;
-  /** Of the last run on this thread alone. */
-  milliseconds: number | undefined;
+  readonly choice: SharingChoice;
 }
 
 /** unit: pages of 64 KiB; the modules declare the same */
@@ -49,14 +49,11 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Plans that take less are not worth waking workers for. unit: milliseconds */
-const worthSharing = 0.4;
-
 export interface WasmOptions {
   /** Fused multiply-adds where the engine has them; true when left out. Without them results are the same on every engine. */
   readonly relaxed?: boolean;
   /** Further threads; see wasm-node.ts and wasm-browser.ts. */
-  readonly workers?: { readonly count: number; readonly open: OpenWorker };
+  readonly workers?: StartTeam | undefined;
 }
 
 const stopped = (kernel: string, reason: string, cause?: unknown): RuntimeError =>
@@ -78,11 +75,11 @@ class WasmDevice implements Device {
   #scratch: { readonly address: number; readonly bytes: number } | undefined;
   #destroyed = false;
 
-  constructor(memory: WebAssembly.Memory, relaxed: boolean, workers: WasmOptions["workers"]) {
+  constructor(memory: WebAssembly.Memory, relaxed: boolean, workers: StartTeam | undefined) {
     this.#memory = memory;
     this.#relaxed = relaxed;
     this.#buffers = new WasmBuffers(memory);
-    this.#team = workers && workers.count > 0 ? new WasmTeam(memory, workers.count, workers.open) : undefined;
+    this.#team = workers?.(memory, this.#buffers.take("the orders of the threads", mailboxBytes));
   }
 
   get description(): string {
@@ -145,7 +142,7 @@ class WasmDevice implements Device {
       return { kernel: loaded.id, groups: grid[0] * grid[1] * grid[2], columns: grid[0], rows: grid[1], frame };
     });
     const control = this.#team && this.#buffers.take("the counters of the threads", controlBytes(calls.length));
-    const bound: Bound = { id: ++this.#lastId, calls, runs, control, names: dispatches.map(({ kernel: { kernel } }) => kernel.name), milliseconds: undefined };
+    const bound: Bound = { id: ++this.#lastId, calls, runs, control, names: dispatches.map(({ kernel: { kernel } }) => kernel.name), choice: new SharingChoice() };
     this.#team?.tell({ kind: "list", id: bound.id, calls });
     this.#bound.set(list, bound);
     this.#reserveScratch(scratch);
@@ -164,14 +161,15 @@ class WasmDevice implements Device {
   }
 
   async #runBound(bound: Bound): Promise<void> {
-    const { id, calls, runs, names, control, milliseconds } = bound;
+    const { id, calls, runs, names, control, choice } = bound;
     const { address, bytes } = this.#scratch ?? { address: 0, bytes: 0 };
-    if (this.#team && control !== undefined && this.#team.threads > 1 && milliseconds !== undefined && milliseconds > worthSharing) {
-      const failed = await this.#team.run(id, calls, runs, control, address, bytes);
-      if (failed !== undefined) throw stopped(names[failed] ?? "", "a trap on one of the threads");
-      return;
-    }
+    this.#team?.refuseIfLost();
     const start = performance.now();
+    if (this.#team && control !== undefined && this.#team.threads > 1 && choice.next() === "together") {
+      const { failed, helpers } = await this.#team.run(id, calls, runs, control, address, bytes);
+      if (failed !== undefined) throw stopped(names[failed] ?? "", "a trap on one of the threads");
+      return choice.note(helpers > 0 ? "together" : "alone", performance.now() - start);
+    }
     for (const [at, { groups, columns, rows, frame }] of calls.entries()) {
       try {
         runs[at]?.(0, groups, columns, rows, frame, address);
@@ -179,7 +177,7 @@ class WasmDevice implements Device {
         throw stopped(names[at] ?? "", messageOf(thrown), thrown);
       }
     }
-    bound.milliseconds = performance.now() - start;
+    choice.note("alone", performance.now() - start);
   }
 
   release(buffers: readonly DeviceBuffer[], lists: readonly DispatchList[]): void {
@@ -219,8 +217,7 @@ class WasmDevice implements Device {
  */
 export function openWasm({ relaxed = true, workers }: WasmOptions = {}): Device {
   try {
-    const shared = workers !== undefined && workers.count > 0;
-    return new WasmDevice(new WebAssembly.Memory({ initial: firstPages, maximum: mostPages, ...(shared ? { shared } : {}) }), relaxed && hasRelaxedSimd(), workers);
+    return new WasmDevice(new WebAssembly.Memory({ initial: firstPages, maximum: mostPages, ...(workers ? { shared: true } : {}) }), relaxed && hasRelaxedSimd(), workers);
   } catch (thrown) {
     throw new RuntimeError("device-unavailable", `WebAssembly is not available here: ${messageOf(thrown)}.`, workers ? "Without shared memory, open the device without workers." : "Use a WebGPU or GPU.js device, or allow 'wasm-unsafe-eval' in the content security policy.", thrown);
   }

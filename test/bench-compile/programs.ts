@@ -42,12 +42,12 @@ const steps: readonly ((x: string, y: string, i: number) => string)[] = [
   (x, y) => `maximum(${x}, ${y})`,
 ];
 
-/** A program of about `count` steps over [B, 64] values. */
-export function randomText(count: number, seed: number): string {
+/** A program of about `count` steps over [B, 64] values. `reach`: how far back the second operand of a step may lie. */
+export function randomText(count: number, seed: number, reach = 6): string {
   const random = numberGenerator(seed);
   const lines = Array.from({ length: count }, (_, i) => {
     const step = steps[random(steps.length)] ?? ((x: string) => x);
-    const early = Math.max(0, i - random(6));
+    const early = Math.max(0, i - random(reach));
     return `  let x${i + 1} = ${step(`x${i}`, `x${early}`, i)}`;
   });
   return `model Random[B](x0: f32[B, 64]) -> f32[B, 64] {\n  param w: f32[64, 64] = glorot_uniform\n${lines.join("\n")}\n  return x${count}\n}\n`;

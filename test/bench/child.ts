@@ -59,7 +59,7 @@ async function obey(order: Order): Promise<Answer> {
 
 async function prepare({ peer, name }: Open, workload: Workload): Promise<Answer> {
   const model = modelOf(workload, "Workload");
-  const parameters = parametersOf(workload, compileModel(model, "gpujs", { fusion: "none" }).artifact);
+  const parameters = parametersOf(workload, compileModel(model, "wasm").artifact);
   const inputs = inputsOf(workload, model, "ordinary");
   const start = performance.now();
   const built = await peer.build(workload, parameters);
@@ -83,6 +83,7 @@ function rowWidth({ form }: Workload): number {
     case "group-norm-convolution":
       return form.side * form.side;
     case "norm":
+    case "lstm":
     case "norm-product-gelu":
     case "gated":
     case "block":

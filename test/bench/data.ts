@@ -48,7 +48,7 @@ function streamOf(name: string): number {
 }
 
 export function inputsOf(workload: Workload, model: TensorFunction, rows: Rows): Record<string, FloatTensor> {
-  const { artifact } = compileModel(model, "gpujs", { fusion: "none" });
+  const { artifact } = compileModel(model, "wasm");
   return Object.fromEntries(artifact.inputs.map((spec) => [spec.name, input(spec, workload, rows)]));
 }
 
@@ -93,7 +93,7 @@ export function oracleOf(workload: Workload, rows: Rows): Float64Array {
     return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   }
   const model = modelOf(workload, "Workload");
-  const { artifact } = compileModel(model, "gpujs", { fusion: "none" });
+  const { artifact } = compileModel(model, "wasm");
   const wide = (tensors: Tensors): Record<string, ReferenceTensor> => Object.fromEntries(Object.entries(tensors).map(([name, { shape, data }]) => [name, { dtype: "f32", shape, data: Float64Array.from(data) }]));
   const outputs = evaluateReference(model, workload.bind, wide(inputsOf(workload, model, rows)), wide(parametersOf(workload, artifact)));
   const whole = Float64Array.from(model.outputs.flatMap(({ name }) => Array.from(outputs[name]?.data ?? [])));

@@ -2,12 +2,20 @@
  * What browsers have and Node 20 lacks, for peers that were written for browsers: `navigator.gpu` on the adapter of the run,
  * with dispatches counted, buffers written from shared memory, and iterator helpers.
  */
+import { resolveObjectURL } from "node:buffer";
 import os from "node:os";
+import { Worker } from "node:worker_threads";
 import { provideNavigatorGpu } from "../../runtime/devices/webgpu-node.ts";
 import type { NodeAdapter } from "../../runtime/devices/webgpu-node.ts";
-import type { AdapterName } from "./protocol.ts";
+import type { AdapterName, GpuAdapter } from "./protocol.ts";
 
-export const nodeAdapters: Readonly<Record<AdapterName, NodeAdapter>> = { swiftshader: "swiftshader", llvmpipe: "gles" };
+const nodeAdapters: Readonly<Record<GpuAdapter, NodeAdapter>> = { swiftshader: "swiftshader", llvmpipe: "gles" };
+
+/** throws: Error where the run has no adapter */
+export function nodeAdapter(adapter: AdapterName): NodeAdapter {
+  if (adapter === "none") throw new Error("the run has no adapter");
+  return nodeAdapters[adapter];
+}
 
 let dispatched = 0;
 
@@ -22,7 +30,7 @@ export function provideNavigator(threads = os.cpus().length): void {
 
 export async function provideGpu(adapter: AdapterName): Promise<void> {
   provideNavigator();
-  await provideNavigatorGpu({ prefer: nodeAdapters[adapter] });
+  await provideNavigatorGpu({ prefer: nodeAdapter(adapter) });
   countDispatches();
 }
 
@@ -47,6 +55,37 @@ export function writeFromSharedMemory(): void {
     bytes.set(new Uint8Array(memory, from + start * unit, bytes.length));
     return write.call(this, buffer, offset, bytes, 0, bytes.length);
   };
+}
+
+/** Workers of a browser out of those of Node, as far as a library needs them that starts them from the URL of a blob. */
+export function provideWorkers(): void {
+  const prelude = "const { parentPort } = require('node:worker_threads'); globalThis.self = globalThis; globalThis.postMessage = (message) => parentPort.postMessage(message); parentPort.on('message', (data) => globalThis.onmessage({ data }));\n";
+  class BrowserWorker {
+    onmessage: ((event: { data: unknown }) => void) | undefined;
+    onerror: ((event: unknown) => void) | undefined;
+    readonly #started: Promise<Worker>;
+
+    constructor(url: URL | string) {
+      this.#started = (async () => {
+        const blob = resolveObjectURL(String(url));
+        if (!blob) throw new Error(`${String(url)} is no URL of a blob`);
+        const worker = new Worker(prelude + (await blob.text()), { eval: true, execArgv: [] });
+        worker.unref();
+        worker.on("message", (data: unknown) => this.onmessage?.({ data }));
+        worker.on("error", (error) => this.onerror?.(error));
+        return worker;
+      })();
+    }
+
+    postMessage(message: unknown): void {
+      void this.#started.then((worker) => worker.postMessage(message));
+    }
+
+    terminate(): void {
+      void this.#started.then((worker) => worker.terminate());
+    }
+  }
+  Object.defineProperty(globalThis, "Worker", { value: BrowserWorker, configurable: true });
 }
 
 /** Methods of iterators that Node has from version 22 on. */

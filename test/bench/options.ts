@@ -21,7 +21,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const usage = "npm run bench -- [--workload W1,W2] [--peers normfuse,jax-webgpu] [--adapter swiftshader|llvmpipe] [--quick] [--rounds 5] [--budget 1500] [--cost FILE.json] [--out FILE]";
+const usage = "npm run bench -- [--workload W1,W2] [--peers normfuse,jax-webgpu] [--adapter swiftshader|llvmpipe|none] [--quick] [--rounds 5] [--budget 1500] [--cost FILE.json] [--out FILE]";
 
 export function optionsOf(argv: readonly string[]): Options {
   const text = { type: "string" as const };
@@ -44,10 +44,11 @@ export function optionsOf(argv: readonly string[]): Options {
     return value;
   };
   const adapter = given("adapter") ?? "swiftshader";
-  if (adapter !== "swiftshader" && adapter !== "llvmpipe") throw new UsageError(`--adapter got '${adapter}'; there are swiftshader, llvmpipe`);
+  if (adapter !== "swiftshader" && adapter !== "llvmpipe" && adapter !== "none") throw new UsageError(`--adapter got '${adapter}'; there are swiftshader, llvmpipe, and none for peers on the processor alone`);
+  const present = peers.filter(({ group }) => adapter !== "none" || group !== "adapter");
   const quick = values["quick"] === true;
   return {
-    workloads: chosen("workload", workloads, ({ id }) => id), peers: chosen("peers", peers, ({ name }) => name), adapter,
-    rounds: number("rounds", quick ? 2 : 5), budget: number("budget", quick ? 100 : 1500), out: given("out") ?? `.cache/bench/${adapter}`, costFile: given("cost"),
+    workloads: chosen("workload", workloads, ({ id }) => id), peers: chosen("peers", present, ({ name }) => name), adapter,
+    rounds: number("rounds", quick ? 2 : 5), budget: number("budget", quick ? 100 : 1500), out: given("out") ?? `.cache/bench/${adapter === "none" ? "processor" : adapter}`, costFile: given("cost"),
   };
 }

@@ -65,6 +65,7 @@ export class PeerProcess {
 /** Variables for libraries that bring a Vulkan loader's user of their own: onnxruntime's native build. */
 export async function environmentOf(adapter: AdapterName): Promise<Record<string, string>> {
   if (adapter === "llvmpipe") return { EGL_PLATFORM: process.env["EGL_PLATFORM"] ?? "surfaceless" };
+  if (adapter === "none") return {};
   const found = findPackage("@sparticuz/chromium");
   if (!found) return {};
   // Opening a device once unpacks the driver; the peers' processes then find it.

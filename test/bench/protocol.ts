@@ -1,7 +1,10 @@
 /** What the process of the run and the process of a peer say to each other. Flow: run.ts <-> child.ts. */
 import type { Deviation } from "./data.ts";
 
-export type AdapterName = "swiftshader" | "llvmpipe";
+export type GpuAdapter = "swiftshader" | "llvmpipe";
+
+/** `none`: peers that compute on the processor alone. */
+export type AdapterName = GpuAdapter | "none";
 
 export type Order =
   | { readonly kind: "open"; readonly peer: string; readonly adapter: AdapterName; readonly costFile: string | undefined }

@@ -1,4 +1,6 @@
 /** The figures of a run as data, and as tables in markdown: a table a workload, the peers below each other. */
+import { ours } from "./peers/all.ts";
+import type { Group } from "./peers/peer.ts";
 import type { AdapterName, Prepared } from "./protocol.ts";
 
 export type Outcome =
@@ -13,7 +15,7 @@ export interface Row {
   readonly workload: string;
   readonly title: string;
   readonly peer: string;
-  readonly onAdapter: boolean;
+  readonly group: Group;
   readonly outcome: Outcome;
 }
 
@@ -41,41 +43,51 @@ const errorOf = ({ overRms, broken }: Prepared["ordinary"]): string => (broken >
 export function markdownOf(report: Report): string {
   const ids = [...new Set(report.rows.map((row) => row.workload))];
   const head = [
-    `# Bench on ${report.adapter}`, "",
+    report.adapter === "none" ? "# Bench on the processor" : `# Bench on ${report.adapter}`, "",
     `${report.date}; ${report.machine}; load ${report.load.map((value) => value.toFixed(1)).join(" to ")}. ${report.constants}`, "",
-    "Times are medians in milliseconds of whole calls: inputs from host memory, outputs back into it. `ratio` is the peer's time over ours: above 1 the peer is slower.",
+    "Times are medians in milliseconds of whole calls: inputs from host memory, outputs back into it. `ratio` is the peer's time over ours with as many threads: above 1 the peer is slower.",
     "`processor` is the least processor time of a call over all threads: what a software adapter takes, and hardly moved by other load; its ratio is the sounder one on a busy machine.",
     "Errors are the largest over the rms of the output's row against the float64 reference; hostile rows have a mean of 10,000 deviations or one huge channel.", "",
     ...Object.entries(report.peers).map(([name, description]) => `- ${name}: ${description}`), "",
   ];
-  return [...head, ...summary(report.rows, ids), ...ids.flatMap((id) => table(report.rows.filter((row) => row.workload === id)))].join("\n");
+  const summaries = (Object.keys(ours) as Group[]).flatMap((group) => summary(report.rows.filter((row) => row.group === group), group, ids));
+  return [...head, ...summaries, ...ids.flatMap((id) => table(report.rows.filter((row) => row.workload === id)))].join("\n");
 }
 
-/** Ratios of all workloads and peers on the adapter, by processor time, with the median ratio in brackets. */
-function summary(rows: readonly Row[], ids: readonly string[]): string[] {
-  const peers = [...new Set(rows.filter((row) => row.onAdapter && row.peer !== "normfuse").map((row) => row.peer))];
+/** What ratios are of: on an adapter in software other load hardly moves the processor time; with threads the time that passes is the point. */
+const measures: Readonly<Record<Group, { readonly name: string; readonly of: (outcome: Measured) => number; readonly second: string; readonly bracketed: (outcome: Measured) => number }>> = {
+  adapter: { name: "least processor time", of: ({ processor }) => processor, second: "median", bracketed: ({ median: middle }) => middle },
+  "one thread": { name: "least time", of: ({ least }) => least, second: "least processor time", bracketed: ({ processor }) => processor },
+  "two threads": { name: "least time", of: ({ least }) => least, second: "least processor time", bracketed: ({ processor }) => processor },
+};
+
+/** Ratios of all workloads and peers of a group. */
+function summary(rows: readonly Row[], group: Group, ids: readonly string[]): string[] {
+  const peers = [...new Set(rows.filter((row) => row.peer !== ours[group]).map((row) => row.peer))];
+  if (rows.length === 0) return [];
+  const { name, of, second, bracketed } = measures[group];
   const outcomeOf = (id: string, peer: string): Outcome | undefined => rows.find((row) => row.workload === id && row.peer === peer)?.outcome;
   const lines = ids.map((id) => {
-    const ours = outcomeOf(id, "normfuse");
+    const own = outcomeOf(id, ours[group]);
     const cells = peers.map((peer) => {
       const theirs = outcomeOf(id, peer);
       if (theirs?.kind !== "measured") return theirs?.kind ?? "";
-      return ours?.kind === "measured" ? `${(theirs.processor / ours.processor).toFixed(2)} (${(theirs.median / ours.median).toFixed(2)})` : "";
+      return own?.kind === "measured" ? `${(of(theirs) / of(own)).toFixed(2)} (${(bracketed(theirs) / bracketed(own)).toFixed(2)})` : "";
     });
-    return `| ${id} | ${ours?.kind === "measured" ? `${milliseconds(ours.processor)} (${milliseconds(ours.median)})` : (ours?.kind ?? "")} | ${cells.join(" | ")} |`;
+    return `| ${id} | ${own?.kind === "measured" ? `${milliseconds(of(own))} (${milliseconds(bracketed(own))})` : (own?.kind ?? "")} | ${cells.join(" | ")} |`;
   });
-  return ["## Ratios to ours by processor time, by median in brackets; ours in milliseconds", "", `| workload | normfuse | ${peers.join(" | ")} |`, `| --- | --: |${peers.map(() => " --: |").join("")}`, ...lines, ""];
+  return [`## ${group}: ratios to ours by ${name}, by ${second} in brackets; ours in milliseconds`, "", `| workload | ${ours[group]} | ${peers.join(" | ")} |`, `| --- | --: |${peers.map(() => " --: |").join("")}`, ...lines, ""];
 }
 
 function table(rows: readonly Row[]): string[] {
-  const ours = rows.find((row) => row.peer === "normfuse")?.outcome;
-  const ratio = (value: number, of: (measured: Measured) => number): string => (ours?.kind === "measured" ? (value / of(ours)).toFixed(2) : "");
-  const lines = rows.map(({ peer, onAdapter, outcome }) => {
-    const name = onAdapter ? peer : `${peer} (processor)`;
+  const lines = rows.map(({ peer, group, outcome }) => {
+    const own = rows.find((row) => row.peer === ours[group])?.outcome;
+    const ratio = (value: number, of: (measured: Measured) => number): string => (own?.kind === "measured" ? (value / of(own)).toFixed(2) : "");
+    const name = group === "adapter" ? peer : `${peer} (${group})`;
     if (outcome.kind !== "measured") return `| ${name} | ${outcome.kind}: ${outcome.why.replaceAll("|", "/").replaceAll("\n", " ").slice(0, 160)} | | | | | | | | | |`;
     const { prepared, least } = outcome;
     const bytes = prepared.plannedBytes === undefined ? "" : (prepared.plannedBytes / 2 ** 20).toFixed(2);
-    const cells = [milliseconds(outcome.median), milliseconds(least), ratio(outcome.median, (measured) => measured.median), milliseconds(outcome.processor), onAdapter ? ratio(outcome.processor, (measured) => measured.processor) : "", String(prepared.dispatches ?? ""), bytes, milliseconds(prepared.cold), errorOf(prepared.ordinary), errorOf(prepared.hostile)];
+    const cells = [milliseconds(outcome.median), milliseconds(least), ratio(outcome.median, (measured) => measured.median), milliseconds(outcome.processor), ratio(outcome.processor, (measured) => measured.processor), String(prepared.dispatches ?? ""), bytes, milliseconds(prepared.cold), errorOf(prepared.ordinary), errorOf(prepared.hostile)];
     return `| ${name} | ${cells.join(" | ")} |`;
   });
   return [`## ${rows[0]?.workload}: ${rows[0]?.title}`, "", "| peer | median | least | ratio | processor | ratio | dispatches | planned MiB | cold start | error | hostile error |", "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |", ...lines, ""];

@@ -7,11 +7,12 @@ import os from "node:os";
 import path from "node:path";
 import { openWebGpu } from "../../runtime/devices/webgpu-node.ts";
 import { oracleOf } from "./data.ts";
-import { nodeAdapters } from "./gpu-globals.ts";
+import { nodeAdapter } from "./gpu-globals.ts";
 import { type Options, optionsOf, UsageError } from "./options.ts";
 import { environmentOf, PeerFailure, PeerProcess } from "./peer-process.ts";
 import type { Peer } from "./peers/peer.ts";
 import { markdownOf, median, type Outcome, type Report, type Row } from "./report.ts";
+import type { AdapterName } from "./protocol.ts";
 import type { Workload } from "./workloads.ts";
 
 /** unit: seconds */
@@ -77,7 +78,7 @@ async function measure(workload: Workload, options: Options, peers: Peers): Prom
     throw thrown;
   };
   for (const peer of options.peers) {
-    const reason = peer.absentOn?.[options.adapter];
+    const reason = options.adapter === "none" ? undefined : peer.absentOn?.[options.adapter];
     if (reason !== undefined) {
       outcomes.set(peer.name, { kind: "absent", why: reason });
       continue;
@@ -112,16 +113,22 @@ async function measure(workload: Workload, options: Options, peers: Peers): Prom
     outcomes.set(peer.name, failed === undefined ? { kind: "measured", prepared, rounds, median: median(rounds), least: Math.min(...samples), processor: Math.min(...processor), calls: samples.length } : { kind: "failed", why: failed });
     if (process.alive) await process.ask({ kind: "dispose" }, "disposed", limits.open).catch(() => process.end());
   }
-  return options.peers.map(({ name, onAdapter }): Row => ({ workload: workload.id, title: workload.title, peer: name, onAdapter, outcome: outcomes.get(name) ?? { kind: "failed", why: "never ran" } }));
+  return options.peers.map(({ name, group }): Row => ({ workload: workload.id, title: workload.title, peer: name, group, outcome: outcomes.get(name) ?? { kind: "failed", why: "never ran" } }));
+}
+
+/** Opens our own device once: the driver is unpacked then. */
+async function describe(adapter: AdapterName): Promise<string> {
+  if (adapter === "none") return "no adapter";
+  const device = await openWebGpu({ prefer: nodeAdapter(adapter) });
+  device.destroy();
+  return device.description;
 }
 
 async function main(): Promise<void> {
   const options = optionsOf(process.argv.slice(2));
   const started = os.loadavg()[0] ?? 0;
-  const device = await openWebGpu({ prefer: nodeAdapters[options.adapter] });
-  const adapter = device.description;
+  const adapter = await describe(options.adapter);
   const costFile = options.costFile ?? "";
-  device.destroy();
   for (const workload of options.workloads) {
     oracleOf(workload, "ordinary");
     oracleOf(workload, "hostile");

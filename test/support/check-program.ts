@@ -16,6 +16,7 @@ import { type CostConstants, costPresets } from "../../compiler/target.ts";
 import { allowance, disturbedValues, roundingUnit } from "../../compiler/verify/bounds.ts";
 import { compareValues } from "../../compiler/verify/compare.ts";
 import { runPlan } from "./run-plan.ts";
+import { turnsOf } from "../../runtime/extents.ts";
 import { hostData, toReference } from "./tensor-function.ts";
 
 export interface Setting {
@@ -42,7 +43,7 @@ export const settings: readonly Setting[] = [
 const interpretedWork = 3e6;
 
 function workOf({ plan }: Compiled, bindings: Bindings): number {
-  const counts = plan.kernels.map(({ kernel }) => countKernel(kernel, bindings));
+  const counts = plan.kernels.map(({ kernel, repeat }) => countKernel(kernel, { ...turnsOf(repeat, bindings)[0] }));
   return counts.reduce((sum, count) => sum + count.flops + [...count.buffers.values()].reduce((total, buffer) => total + buffer.loads + buffer.stores, 0), 0);
 }
 

@@ -3,7 +3,8 @@
  * `w` makes the row, a norm follows, and the product with `v` reads it.
  */
 import { required } from "../../compiler/errors.ts";
-import { PlacementEvaluator, type PlacedRegion, RegionPrices } from "../../compiler/fusion/evaluate-placement.ts";
+import { PlacementEvaluator, type PlacedRegion } from "../../compiler/fusion/evaluate-placement.ts";
+import { RegionPrices } from "../../compiler/fusion/region-prices.ts";
 import type { ContractionRegion } from "../../compiler/fusion/region.ts";
 import { defer } from "../../compiler/fusion/rules/defer.ts";
 import { recentre } from "../../compiler/fusion/rules/projection.ts";

@@ -8,11 +8,11 @@ export interface LocalServer {
 
 const types: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css" };
 
-/** `files` is keyed by path with a leading slash. */
-export async function serve(files: Readonly<Record<string, string>>): Promise<LocalServer> {
+/** `files` is keyed by path with a leading slash; `headers` go with every answer. */
+export async function serve(files: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<LocalServer> {
   const server = createServer((request, response) => {
     const text = files[request.url ?? ""];
-    response.writeHead(text === undefined ? 404 : 200, { "content-type": types[request.url?.split(".").pop() ?? ""] ?? "text/plain" });
+    response.writeHead(text === undefined ? 404 : 200, { ...headers, "content-type": types[request.url?.split(".").pop() ?? ""] ?? "text/plain" });
     response.end(text ?? "");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -21,7 +21,7 @@ export interface OnnxExportOptions {
 }
 
 export type OnnxExport =
-  | { readonly kind: "file"; readonly bytes: Uint8Array; readonly operators: number; readonly constants: number }
+  | { readonly kind: "file"; readonly bytes: Uint8Array; readonly operators: number; readonly constants: number; /** Names in the file, in the order of the model: a name that an input has gets a number. */ readonly outputs: readonly string[] }
   | { readonly kind: "refused"; readonly code: "export-extent" | "export-size" | "export-op"; readonly message: string; readonly hint: string };
 
 /** What a protobuf message may hold. unit: bytes */
@@ -55,7 +55,7 @@ export function exportOnnx(fn: TensorFunction, options: OnnxExportOptions = {}):
     name: fn.name, doc: fn.doc, nodes, constants, producer: { name: "normfuse", version: options.version ?? "" },
     inputs: [...inputs, ...(given ? [] : parameters)].map(signature), outputs: outputs.map(signature),
   });
-  return { kind: "file", bytes, operators: nodes.length, constants: constants.length };
+  return { kind: "file", bytes, operators: nodes.length, constants: constants.length, outputs: outputs.map(({ value }) => value.name) };
 }
 
 const pick = ({ shape, data }: Tensor): Pick<Tensor, "shape" | "data"> => ({ shape, data });

@@ -46,7 +46,8 @@ function emitFma(e: InstructionExpression, printer: Printer, emit: Emit): void {
 }
 
 /**
- * Integers that are divided by 0, or overflow, trap in WebAssembly. What nobody uses must not: a divisor of 0 is taken as 1.
+ * Integers that are divided by 0, or whose quotient overflows, trap in WebAssembly. What nobody uses must not: a divisor of 0 is
+ * taken as 1, and by -1 is negated.
  */
 function guardDivisor(code: FunctionBody): void {
   const divisor = code.local("i32");
@@ -54,6 +55,32 @@ function guardDivisor(code: FunctionBody): void {
   code.int(1);
   code.get(divisor);
   code.op(0x1b);
+  code.release("i32", divisor);
+}
+
+/** The quotient of i32 on the stack: of the least number by -1 it is the least number again, as everywhere where numbers wrap. */
+function emitSignedQuotient(code: FunctionBody, push: (at: number) => void): void {
+  const divisor = code.local("i32");
+  const quotient = code.local("i32");
+  push(0);
+  code.int(1);
+  push(1);
+  code.tee(divisor);
+  code.get(divisor);
+  code.int(1);
+  code.op(0x6a);
+  code.int(2);
+  // divisor + 1 < 2 without sign: 0 and -1.
+  code.op(0x49, 0x1b, 0x6d);
+  code.set(quotient);
+  code.int(0);
+  code.get(quotient);
+  code.op(0x6b);
+  code.get(quotient);
+  code.get(divisor);
+  code.int(-1);
+  code.op(0x46, 0x1b);
+  code.release("i32", quotient);
   code.release("i32", divisor);
 }
 
@@ -100,11 +127,13 @@ export function emitInstruction(e: InstructionExpression, printer: Printer, emit
   const last = required(e.args.at(-1), "wasm", `operand of ${e.op}`);
   const operand = elementOf[last.type.scalar];
   const divides = (e.op === "div" || e.op === "rem") && operand !== "f32";
+  const isSigned = e.op === "div" && operand === "i32" && !(last.kind === "const" && last.value > 0);
   const pushArg = (at: number): void => {
     const arg = required(e.args[at], "wasm", `operand of ${e.op}`);
     emit(arg, printer);
-    if (divides && at === 1 && !(arg.kind === "const" && arg.value > 0)) guardDivisor(code);
+    if (divides && !isSigned && at === 1 && !(arg.kind === "const" && arg.value > 0)) guardDivisor(code);
   };
+  if (last.type.lanes === 1 && isSigned) return emitSignedQuotient(code, pushArg);
   if (last.type.lanes === 1) return emitScalar(e, operand, printer, pushArg);
   const vector = opcodes[e.op][operand]?.vector;
   const shift = e.op === "shift_left" || e.op === "shift_right";
@@ -124,12 +153,15 @@ function emitLaneByLane(e: InstructionExpression, operand: Element, printer: Pri
     return local;
   });
   const divides = (e.op === "div" || e.op === "rem") && operand !== "f32";
+  const isSigned = e.op === "div" && operand === "i32";
   for (let lane = 0; lane < e.type.lanes; lane++) {
-    emitScalar(e, operand, printer, (at) => {
+    const push = (at: number): void => {
       code.get(kept[at] ?? 0);
       emitLane(required(e.args[at], "wasm", "operand").type, lane, printer);
-      if (divides && at === 1) guardDivisor(code);
-    });
+      if (divides && !isSigned && at === 1) guardDivisor(code);
+    };
+    if (isSigned) emitSignedQuotient(code, push);
+    else emitScalar(e, operand, printer, push);
     if (lane === 0) code.simd(splatOf(e.type));
     else code.simd(isFloat(e.type) ? simd.replaceFloat : simd.replaceInt, lane);
   }

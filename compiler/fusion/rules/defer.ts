@@ -7,10 +7,10 @@
  * so that the statistics of the row are needed only after the loop, where they can ride. class: real-equal; the shifted
  * d_k and the centred V keep it as accurate as normalising first (spec/numerics.md). In: a recentred program.
  */
-import { type Expr, type Expressions, loadsOf, type Range, rangesOf } from "../../folds/expression.ts";
+import { type Expr, type Expressions, loadsOf, type Range, rangesOf, visit } from "../../folds/expression.ts";
 import { inlineMaps, sortDefinitions, substitute, withoutDead } from "../../folds/inline.ts";
 import type { Definition, Program } from "../../folds/node.ts";
-import { extentValue, productOfExtents } from "../../ir/extent.ts";
+import { extentNames, extentValue, productOfExtents } from "../../ir/extent.ts";
 import { contractionShape } from "../contraction-shape.ts";
 import { unify } from "../unify.ts";
 import type { Rewritten } from "./projection.ts";
@@ -76,12 +76,19 @@ export function defer(e: Expressions, program: Program, name: string): Rewritten
   };
 }
 
-/** Does a definition or source depend on parameters alone? */
+/** Does a definition or source depend on parameters alone? Not if its size is the host's: that is known with the inputs only. */
 export function parameterOnly(program: Program): (name: string) => boolean {
   const known = new Map<string, boolean>(program.sources.map((source) => [source.name, source.role === "parameter"]));
+  const inShapes = new Set(program.sources.flatMap((source) => (source.role === "parameter" ? source.type.shape.flatMap(extentNames) : [])));
+  const isSized = ({ box, fold, body }: Definition): boolean => {
+    const extents = [...box, ...(fold?.ranges ?? [])].map((range) => range.extent);
+    visit(body, (node) => void (node.kind === "extent" && extents.push(node.extent)));
+    return extents.every((extent) => extentNames(extent).every((name) => inShapes.has(name)));
+  };
   for (const definition of program.definitions) {
     const loads = loadsOf(definition.body);
-    known.set(definition.name, loads.length > 0 && loads.every((load) => known.get(load.source) === true));
+    // A recurrence is never a matter of prepare: its kernel walks all steps in one run.
+    known.set(definition.name, !definition.recurrence && loads.length > 0 && loads.every((load) => known.get(load.source) === true) && isSized(definition));
   }
   return (name) => known.get(name) === true;
 }

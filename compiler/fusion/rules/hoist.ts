@@ -82,8 +82,10 @@ export function hoist(e: Expressions, program: Program, gathers: boolean): Rewri
     return body === definition.body ? definition : { ...definition, body };
   });
   if (made.length === 0) return { program, applications: [] };
+  // What is made may read other definitions that depend on parameters alone, so those come first.
+  const [ofParametersAlone, others] = [true, false].map((wanted) => definitions.filter(({ name }) => isParameter(name) === wanted));
   return {
-    program: withoutDead({ ...program, definitions: [...made, ...definitions] }),
+    program: withoutDead({ ...program, definitions: [...(ofParametersAlone ?? []), ...made, ...(others ?? [])] }),
     applications: [{ rule: "R7 hoist", class: gathers ? "reassociated" : "exact", subjects: made.map((definition) => definition.name), conditions: ["depends on parameters alone", "no larger than the largest of them"] }],
   };
 }

@@ -40,7 +40,9 @@ export function packLeft(state: BlockState, first: Expression, count: Expression
       });
       return;
     }
-    const rows = four.map((i) => {
+    // Rows that are known not to exist are lanes that nothing reads.
+    const present = Math.min(registerRows, k.constantValue(state.rows) ?? registerRows);
+    const rows = four.slice(0, present).map((i) => {
       const row = writer.let("row_local", k.min(k.add(local, k.int(i)), k.sub(state.rows, k.int(1))));
       const scope: ElementScope = { writer, counters: new Map(rowCounters(state, writer.let("row_read", k.add(state.firstRow, row)))), sources: sourcesAt(state.statistics, row) };
       return { ...scope, known: knownParts(scope, [flat.left], new Set([flat.inner])) };
@@ -48,7 +50,7 @@ export function packLeft(state: BlockState, first: Expression, count: Expression
     writer.for("k", k.int(0), count, k.int(step), (at) => {
       const inner = writer.let("inner", k.add(first, at));
       const values = rows.map((scope) => writer.let("left", wide(emitElement({ ...scope, counters: new Map([...scope.counters, [flat.inner, inner]]), vector: { range: flat.inner, lanes: step } }, flat.left), step)));
-      for (let i = 0; i < step; i++) writer.add(s.set(state.left, k.add(k.add(place, at), k.int(i)), transposed(values, i)));
+      for (let i = 0; i < step; i++) writer.add(s.set(state.left, k.add(k.add(place, at), k.int(i)), transposed(four.map((row) => values[Math.min(row, present - 1)] as Expression), i)));
     });
   });
 }

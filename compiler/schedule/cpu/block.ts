@@ -15,7 +15,17 @@ import type { BlockTile } from "../tile.ts";
 import { emitBlockEpilogue } from "./block-epilogue.ts";
 import { packLeft, packRight } from "./block-pack.ts";
 import { type BlockState, rowCounters } from "./block-state.ts";
-import { registerColumns, registerRows } from "./choose-block.ts";
+import { panelCount, registerColumns, registerRows } from "./choose-block.ts";
+import { packWindows, readsWindows } from "./window-pack.ts";
+import { emitPanelRows, type ReadRight } from "./register-tile.ts";
+
+/** Where the blocks of an axis begin, and how long the one at hand is: numbers where there is one, or all are whole. */
+function partOf(writer: KernelWriter, name: string, extent: Range["extent"], size: number, group: Expression): { readonly first: Expression; readonly present: Expression } {
+  const value = extentValue(extent);
+  if (value !== undefined && value <= size) return { first: k.int(0), present: k.int(value) };
+  const first = writer.let(`first_${name}`, k.mul(group, k.int(size)));
+  return { first, present: writer.let(`${name}s`, presentOf(writer, first, extent, size)) };
+}
 
 /** min(size, extent - first), or `size` where it divides the extent. */
 function presentOf(writer: KernelWriter, first: Expression, extent: Range["extent"], size: number): Expression {
@@ -25,18 +35,16 @@ function presentOf(writer: KernelWriter, first: Expression, extent: Range["exten
 
 export function scheduleBlock(writer: KernelWriter, flat: FlatContraction, tile: BlockTile, name: string): BoundKernel {
   const { definition } = flat.region;
-  const columns = extentValue(flat.column.extent);
   const lanes: Lanes = flat.column.extent.terms.length > 0 && flat.column.extent.terms.every((term) => term.coefficient % 4 === 0) ? 4 : 1;
   const vector: ValueType = { scalar: definition.dtype, lanes: 4 };
-  const firstRow = writer.let("first_row", k.mul(k.builtin("group_y"), k.int(tile.rows)));
-  const firstColumn = columns !== undefined && columns <= tile.columns ? k.int(0) : writer.let("first_column", k.mul(k.builtin("group_x"), k.int(tile.columns)));
-  const size = tile.rows * tile.columns;
+  const rows = partOf(writer, "row", flat.row.extent, tile.rows, k.builtin("group_y"));
+  const columns = partOf(writer, "column", flat.column.extent, tile.columns, k.builtin("group_x"));
+  const size = panelCount(tile.rows) * registerRows * tile.columns;
   const state: BlockState = {
-    writer, flat, tile, lanes, firstRow, firstColumn, vector,
-    rows: writer.let("rows", presentOf(writer, firstRow, flat.row.extent, tile.rows)),
-    columns: columns !== undefined && columns <= tile.columns ? k.int(columns) : writer.let("columns", presentOf(writer, firstColumn, flat.column.extent, tile.columns)),
+    writer, flat, tile, lanes, vector,
+    firstRow: rows.first, rows: rows.present, firstColumn: columns.first, columns: columns.present,
     batch: extentValue(flat.batch.extent) === 1 ? k.int(0) : k.builtin("group_z"),
-    left: writer.workgroupArray("left_panels", vector, (tile.rows / registerRows) * tile.inner),
+    left: writer.workgroupArray("left_panels", vector, panelCount(tile.rows) * tile.inner),
     right: flat.products.every((_, i) => flat.region.panels?.[i] !== undefined) ? "" : writer.workgroupArray("right_panel", vector, 2 * tile.inner),
     products: new Map(flat.products.map((product) => [product.name, writer.workgroupArray(`${lastPart(product.name)}_block`, { scalar: definition.dtype, lanes }, size / lanes)])),
     statistics: new Map(),
@@ -60,7 +68,7 @@ function emitStatistics(state: BlockState): void {
   const arrays = members.map((member) => ({ member, type: { scalar: member.definition.dtype, lanes: 1 } as ValueType, array: writer.workgroupArray(`${lastPart(member.definition.name)}_rows`, { scalar: member.definition.dtype, lanes: 1 }, tile.rows) }));
   writer.for("row", k.int(0), state.rows, k.int(1), (local) => {
     const team = { rows: [local], rowCount: tile.rows, lane: k.int(0), lanes: 1 };
-    const values = emitRowFolds({ writer, flattening: flat.flattening, team, counters: new Map(rowCounters(state, k.add(state.firstRow, local))) }, members);
+    const values = emitRowFolds({ writer, flattening: flat.flattening, team, counters: new Map(rowCounters(state, k.add(state.firstRow, local))), alone: true }, members);
     for (const { member, array } of arrays) {
       const read = values.get(member.definition.name);
       if (read) writer.add(s.set(array, local, read(local)));
@@ -76,47 +84,16 @@ function emitPart(state: BlockState, first: Expression, count: Expression): void
   writer.for("panel_column", k.int(0), state.columns, k.int(registerColumns), (column) => {
     flat.products.forEach((product, i) => {
       const panels = flat.region.panels?.[i];
-      if (panels === undefined) packRight(state, product.right, column, first, count);
+      if (readsWindows(flat.region, i, product.right, state.tile.inner)) packWindows(state, i, column, first, count);
+      else if (panels === undefined) packRight(state, product.right, column, first, count);
       const right: ReadRight = panels === undefined ? (at) => k.element(state.right, state.vector, at) : storedPanel(state, panels, column, first);
-      writer.for("panel_row", k.int(0), state.rows, k.int(registerRows), (row) => emitRegisterTile(state, product.name, right, row, column, first, count));
+      emitPanelRows(state, { product: product.name, right, column, first, count });
     });
   });
 }
-
-/** Element `at` of a panel of the right operand: four columns of one k. */
-type ReadRight = (at: Expression) => Expression;
 
 function storedPanel({ writer, flat, firstColumn, vector }: BlockState, panels: string, column: Expression, first: Expression): ReadRight {
   const panel = k.div(k.add(firstColumn, column), k.int(registerColumns));
   const begin = writer.let("panel", k.mul(k.add(k.mul(panel, writer.extent(flat.inner.extent)), first), k.int(registerColumns)));
   return (at) => writer.load(panels, k.add(begin, k.mul(at, k.int(vector.lanes))), vector.lanes);
-}
-
-/** The register loop: four rows by eight columns over one panel of each operand. */
-function emitRegisterTile(state: BlockState, product: string, right: ReadRight, row: Expression, column: Expression, first: Expression, count: Expression): void {
-  const { writer, tile, vector, lanes } = state;
-  const block = state.products.get(product) ?? "";
-  const zero = k.splat(k.constant(vector.scalar, 0), 4);
-  const totals = Array.from({ length: registerRows }, () => [writer.variable("total", zero), writer.variable("total", zero)] as const);
-  const panel = writer.let("panel", k.mul(k.div(row, k.int(registerRows)), k.int(tile.inner)));
-  writer.for("k", k.int(0), count, k.int(1), (at) => {
-    const left = k.element(state.left, vector, k.add(panel, at));
-    const rights = [0, 1].map((half) => writer.let("right", right(k.add(k.mul(at, k.int(2)), k.int(half)))));
-    totals.forEach((halves, i) => {
-      const repeated = writer.let("left", k.splat(k.lane(left, i), 4));
-      halves.forEach((total, half) => total.assign(k.fma(repeated, rights[half] as Expression, total.ref)));
-    });
-  });
-  const at = (i: number, half: number): Expression => k.add(k.mul(k.add(row, k.int(i)), k.int(tile.columns / lanes)), k.add(k.div(column, k.int(lanes)), k.int((half * 4) / lanes)));
-  const places = totals.map((halves, i) => halves.map((_, half) => writer.let("place", at(i, half))));
-  const type: ValueType = { scalar: vector.scalar, lanes };
-  const values = (i: number, half: number): Expression[] => {
-    const total = totals[i]?.[half]?.ref ?? zero;
-    return lanes === 4 ? [total] : [0, 1, 2, 3].map((lane) => k.lane(total, lane));
-  };
-  const each = (act: (place: Expression, value: Expression) => void): void => {
-    for (const [i, halves] of totals.entries()) for (const half of halves.keys()) values(i, half).forEach((value, lane) => act(k.add(places[i]?.[half] ?? k.int(0), k.int(lane)), value));
-  };
-  if (k.constantValue(first) === 0) return each((place, value) => writer.add(s.set(block, place, value)));
-  writer.add(s.when(k.eq(first, k.int(0)), writer.block(() => each((place, value) => writer.add(s.set(block, place, value)))), writer.block(() => each((place, value) => writer.add(s.set(block, place, k.add(k.element(block, type, place), value)))))));
 }

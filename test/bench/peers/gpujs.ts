@@ -53,6 +53,8 @@ function modelOf(make: Make, form: Form, p: (name: string) => Value): (...inputs
       const [n1, n2] = [norm(rows, b, kernels["normalizedRelu"]), norm(rows, c, kernels["normalizedRelu"])];
       return (...inputs) => three(n2(two(n1(one(first(inputs), p("w1"), p("b1")), p("g1"), p("h1")), p("w2"), p("b2")), p("g2"), p("h2")), p("w3"), p("b3"));
     }
+    case "lstm":
+      throw new Error("its pipelines have no loop over steps");
     case "gated": {
       const { rows, width, hidden } = form;
       const [inverse, scaled] = [make(kernels["inverseRootMeanSquare"], [rows], { C: width }), make(kernels["scaled"], [width, rows])];
@@ -107,7 +109,7 @@ function flattened(value: unknown): Float32Array {
 }
 
 const peer = (name: string, mode: "webgpu" | "webasm"): Peer => ({
-  name, onAdapter: mode === "webgpu",
+  name, group: mode === "webgpu" ? "adapter" : "one thread",
   open: async ({ adapter }) => {
     if (mode === "webgpu") await provideGpu(adapter);
     else provideNavigator(1);

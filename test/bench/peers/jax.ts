@@ -1,6 +1,6 @@
 /** jax-js: functions compiled by its `jit`, on its WebGPU and wasm devices. Every use of an array but the last takes `.ref`. */
 import type { Tensors } from "../data.ts";
-import { provideGpu, provideIteratorMethods, provideNavigator } from "../gpu-globals.ts";
+import { provideGpu, provideIteratorMethods, provideNavigator, provideWorkers } from "../gpu-globals.ts";
 import { type Form, normEpsilon, rmsEpsilon } from "../workloads.ts";
 import { joined, loadPackage, type Peer } from "./peer.ts";
 
@@ -10,6 +10,7 @@ interface JaxArray {
   mul(other: JaxArray | number): JaxArray;
   reshape(shape: readonly number[]): JaxArray;
   data(): Promise<Float32Array>;
+  dispose(): void;
 }
 
 type Arrays = Readonly<Record<string, JaxArray>>;
@@ -22,6 +23,9 @@ interface Jax {
     mean(x: JaxArray, axis: number, options: { keepdims: boolean }): JaxArray;
     square(x: JaxArray): JaxArray;
     sqrt(x: JaxArray): JaxArray;
+    tanh(x: JaxArray): JaxArray;
+    zeros(shape: readonly number[]): JaxArray;
+    split(x: JaxArray, parts: number, axis: number): readonly JaxArray[];
     reciprocal(x: JaxArray): JaxArray;
   };
   readonly nn: {
@@ -29,6 +33,7 @@ interface Jax {
     gelu(x: JaxArray, options: { approximate: boolean }): JaxArray;
     relu(x: JaxArray): JaxArray;
     silu(x: JaxArray): JaxArray;
+    sigmoid(x: JaxArray): JaxArray;
     dotProductAttention(q: JaxArray, k: JaxArray, v: JaxArray): JaxArray;
   };
   readonly lax: { convGeneralDilated(x: JaxArray, w: JaxArray, strides: readonly number[], padding: readonly (readonly number[])[]): JaxArray };
@@ -59,6 +64,8 @@ function modelOf({ numpy: np, nn, lax }: Jax, form: Form): Model {
         const a = nn.relu(norm(linear(x, "w1", "b1"), p("g1"), p("h1")));
         return linear(nn.relu(norm(linear(a, "w2", "b2"), p("g2"), p("h2"))), "w3", "b3");
       }
+      case "lstm":
+        throw new Error("a recurrence is several functions; see sequenceOf");
       case "gated": {
         const scale = np.reciprocal(np.sqrt(np.mean(np.square(x.ref), -1, { keepdims: true }).add(rmsEpsilon)));
         const n = x.mul(scale).mul(p("gain"));
@@ -88,21 +95,69 @@ function modelOf({ numpy: np, nn, lax }: Jax, form: Form): Model {
   };
 }
 
-const peer = (name: string, device: "webgpu" | "wasm"): Peer => ({
-  name, onAdapter: device === "webgpu",
+/** Without a loop in its language: the input's product for all steps, then one compiled step called from here. */
+function sequenceOf(jax: Jax, { steps, rows, inner, width }: Form & { readonly kind: "lstm" }): { run(parameters: Arrays, x: JaxArray): Promise<Float32Array>; dispose(): void } {
+  const { numpy: np, nn } = jax;
+  const norm = (x: JaxArray, gain: JaxArray, bias: JaxArray): JaxArray => nn.standardize(x, -1, { epsilon: normEpsilon }).mul(gain).add(bias);
+  const of = (arrays: Arrays, name: string): JaxArray => {
+    const found = arrays[name];
+    if (!found) throw new Error(`no array '${name}'`);
+    return found;
+  };
+  const picked = (arrays: Arrays, names: readonly string[]): Arrays => Object.fromEntries(names.map((name) => [name, of(arrays, name).ref]));
+  const project = jax.jit((p, { x }) => norm(np.matmul((x as JaxArray).reshape([steps * rows, inner]), of(p, "wx")), of(p, "gx"), of(p, "hx")).add(of(p, "b")).reshape([steps, rows, 4 * width]));
+  const step = jax.jit((p, { x, h, c }) => {
+    const gates = norm(np.matmul(h as JaxArray, of(p, "wh")), of(p, "gh"), of(p, "hh")).add(x as JaxArray);
+    const [f, i, o, g] = np.split(gates, 4, 1) as [JaxArray, JaxArray, JaxArray, JaxArray];
+    const next = nn.sigmoid(f).mul(c as JaxArray).add(nn.sigmoid(i).mul(np.tanh(g)));
+    return [nn.sigmoid(o).mul(np.tanh(norm(next.ref, of(p, "gc"), of(p, "hc")))), next];
+  });
+  return {
+    run: async (parameters, x) => {
+      const inputs = np.split(project(picked(parameters, ["wx", "gx", "hx", "b"]), { x }) as JaxArray, steps, 0).map((each) => each.reshape([rows, 4 * width]));
+      let [h, c] = [np.zeros([rows, width]), np.zeros([rows, width])];
+      const hs: JaxArray[] = [];
+      for (const each of inputs) {
+        [h, c] = step(picked(parameters, ["wh", "gh", "hh", "gc", "hc"]), { x: each, h, c }) as [JaxArray, JaxArray];
+        hs.push(h.ref);
+      }
+      h.dispose();
+      c.dispose();
+      return joined(await Promise.all(hs.map((each) => each.data())));
+    },
+    dispose: () => {
+      project.dispose();
+      step.dispose();
+    },
+  };
+}
+
+const peer = (name: string, device: "webgpu" | "wasm", threads = 1): Peer => ({
+  name, group: device === "webgpu" ? "adapter" : threads === 1 ? "one thread" : "two threads",
   open: async ({ adapter }) => {
     provideIteratorMethods();
     if (device === "webgpu") await provideGpu(adapter);
-    else provideNavigator(1);
+    else provideNavigator(threads);
+    if (threads > 1) provideWorkers();
     const jax = await loadPackage<Jax>("@jax-js/jax");
     const offered = await jax.init(device);
     if (!offered.includes(device)) throw new Error(`jax-js offers ${offered.join(", ")}`);
     jax.defaultDevice(device);
     const upload = (tensors: Tensors): Record<string, JaxArray> => Object.fromEntries(Object.entries(tensors).map(([key, { data, shape }]) => [key, jax.numpy.array(data).reshape(shape)]));
     return {
-      description: `jax-js, ${device}`,
+      description: `jax-js, ${device}${device === "wasm" ? `, ${threads} ${threads === 1 ? "thread" : "threads"}` : ""}`,
       build: async ({ form }, parameters) => {
         const held = upload(parameters);
+        if (form.kind === "lstm") {
+          const sequence = sequenceOf(jax, form);
+          return {
+            run: (inputs) => sequence.run(held, upload(inputs)["x"] as JaxArray),
+            dispose: () => {
+              sequence.dispose();
+              jax.tree.dispose(held);
+            },
+          };
+        }
         const compiled = jax.jit(modelOf(jax, form));
         return {
           run: async (inputs) => {
@@ -121,3 +176,4 @@ const peer = (name: string, device: "webgpu" | "wasm"): Peer => ({
 
 export const jaxWebGpu = peer("jax-webgpu", "webgpu");
 export const jaxWasm = peer("jax-wasm", "wasm");
+export const jaxWasm2 = peer("jax-wasm-2", "wasm", 2);

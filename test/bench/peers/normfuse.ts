@@ -6,7 +6,7 @@ import { constantsFromJson } from "../../../compiler/tune/constants.ts";
 import { openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
 import { load } from "../../../runtime/index.ts";
 import { modelOf, parametersOf } from "../data.ts";
-import { nodeAdapters } from "../gpu-globals.ts";
+import { nodeAdapter } from "../gpu-globals.ts";
 import { joined, type OpenOptions, type Peer } from "./peer.ts";
 
 interface Variant {
@@ -17,9 +17,9 @@ interface Variant {
 }
 
 const peer = (name: string, variant: Variant): Peer => ({
-  name, onAdapter: true,
+  name, group: "adapter",
   open: async ({ adapter, costFile }: OpenOptions) => {
-    const device = await openWebGpu({ prefer: nodeAdapters[adapter] });
+    const device = await openWebGpu({ prefer: nodeAdapter(adapter) });
     const cost = variant.calibrated && costFile !== undefined && costFile !== "" ? { cost: constantsFromJson(readFileSync(costFile, "utf8")) } : {};
     return {
       description: device.description,

@@ -15,6 +15,13 @@ class Graph {
     return name;
   }
 
+  /** An operator of several outputs. */
+  ops(operator: string, inputs: readonly string[], outputs: number, attributes: Readonly<Record<string, OnnxAttribute>>): string[] {
+    const names = Array.from({ length: outputs }, (_, i) => `${operator}_${this.nodes.length}_${i}`);
+    this.nodes.push({ operator, inputs, outputs: names, attributes });
+    return names;
+  }
+
   scalar(value: number): string {
     return this.#constant("f32", [], [value]);
   }
@@ -66,6 +73,24 @@ function build(g: Graph, form: Workload["form"]): readonly Output[] {
       const a = g.op("Relu", [g.norm(g.linear("x", "w1", "b1"), "g1", "h1")]);
       const b = g.op("Relu", [g.norm(g.linear(a, "w2", "b2"), "g2", "h2")]);
       return [{ name: g.linear(b, "w3", "b3", "y"), shape: [form.rows, form.widths[3]] }];
+    }
+    case "lstm": {
+      // Written out: its own LSTM has no norms in it, and Scan is slower there. The product with the input is one for all steps.
+      const { steps, rows, width } = form;
+      const projected = g.norm(g.op("MatMul", ["x", "wx"]), "gx", "hx");
+      const inputs = g.op("Add", [projected, "b"]);
+      const split = (from: string): string[] => g.ops("Split", [from], 4, { axis: integer(-1), num_outputs: integer(4) });
+      let h = g.op("ConstantOfShape", [g.list(rows, width)]);
+      let c = h;
+      const hs: string[] = [];
+      for (let t = 0; t < steps; t++) {
+        const x = g.op("Squeeze", [g.op("Slice", [inputs, g.list(t), g.list(t + 1), g.list(0)]), g.list(0)]);
+        const [f = "", i = "", o = "", u = ""] = split(g.op("Add", [x, g.norm(g.op("MatMul", [h, "wh"]), "gh", "hh")]));
+        c = g.op("Add", [g.op("Mul", [g.op("Sigmoid", [f]), c]), g.op("Mul", [g.op("Sigmoid", [i]), g.op("Tanh", [u])])]);
+        h = g.op("Mul", [g.op("Sigmoid", [o]), g.op("Tanh", [g.norm(c, "gc", "hc")])]);
+        hs.push(g.op("Unsqueeze", [h, g.list(0)]));
+      }
+      return [{ name: g.op("Concat", hs, { axis: integer(0) }, "y"), shape: [steps, rows, width] }];
     }
     case "gated": {
       // onnxruntime's own name for an RMS norm, which standard operators have from opset 23 on.

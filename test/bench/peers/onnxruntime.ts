@@ -60,8 +60,10 @@ async function open(flavour: Flavour, provider: Provider, threads: number, { ada
 
 const ownDawn = "its own Dawn has Vulkan alone, which llvmpipe is not offered through here";
 
-export const ortWebGpu: Peer = { name: "ort-webgpu", onAdapter: true, absentOn: { llvmpipe: ownDawn }, open: (options) => open("node", "webgpu", 2, options) };
+export const ortWebGpu: Peer = { name: "ort-webgpu", group: "adapter", absentOn: { llvmpipe: ownDawn }, open: (options) => open("node", "webgpu", 2, options) };
 /** Without the flag, Node 20 optimises its 24 MB of wasm for half a minute during the first run. */
-export const ortWebWebGpu: Peer = { name: "ort-web-webgpu", onAdapter: true, nodeFlags: ["--liftoff-only"], open: (options) => open("web", "webgpu", 1, options) };
-export const ortCpu: Peer = { name: "ort-cpu", onAdapter: false, open: (options) => open("node", "cpu", 1, options) };
-export const ortWasm: Peer = { name: "ort-wasm", onAdapter: false, open: (options) => open("web", "wasm", 1, options) };
+export const ortWebWebGpu: Peer = { name: "ort-web-webgpu", group: "adapter", nodeFlags: ["--liftoff-only"], open: (options) => open("web", "webgpu", 1, options) };
+export const ortCpu: Peer = { name: "ort-cpu", group: "one thread", open: (options) => open("node", "cpu", 1, options) };
+export const ortCpu2: Peer = { name: "ort-cpu-2", group: "two threads", open: (options) => open("node", "cpu", 2, options) };
+export const ortWasm: Peer = { name: "ort-wasm", group: "one thread", open: (options) => open("web", "wasm", 1, options) };
+export const ortWasm2: Peer = { name: "ort-wasm-2", group: "two threads", open: (options) => open("web", "wasm", 2, options) };

@@ -1,6 +1,6 @@
 /** What the bench asks of a library: open it, build a workload in its terms, run it. One file a library beside this one. */
 import type { FloatTensor, Tensors } from "../data.ts";
-import type { AdapterName } from "../protocol.ts";
+import type { AdapterName, GpuAdapter } from "../protocol.ts";
 import type { Workload } from "../workloads.ts";
 
 export interface OpenOptions {
@@ -24,14 +24,17 @@ export interface OpenPeer {
   build(workload: Workload, parameters: Tensors): Promise<Built>;
 }
 
+/** Where a peer computes: on the adapter of the run, or on the processor with so many threads. */
+export type Group = "adapter" | "one thread" | "two threads";
+
 export interface Peer {
   readonly name: string;
   /** Flags that Node needs for it. */
   readonly nodeFlags?: readonly string[];
   /** Adapters that it cannot use, with the reason. */
-  readonly absentOn?: Partial<Readonly<Record<AdapterName, string>>>;
-  /** Runs on the adapter; the others compute on the processor and are listed for orientation. */
-  readonly onAdapter: boolean;
+  readonly absentOn?: Partial<Readonly<Record<GpuAdapter, string>>>;
+  /** With whom it is compared: see `ours` in all.ts. */
+  readonly group: Group;
   open(options: OpenOptions): Promise<OpenPeer>;
 }
 

@@ -1,4 +1,7 @@
-/** TensorFlow.js: eager ops, with the fused ones that it has (product with bias). Backends webgpu, wasm and cpu. */
+/**
+ * TensorFlow.js: eager ops, with the fused ones that it has (product with bias). Backends webgpu, wasm and cpu. In Node its wasm
+ * has one thread: its workers begin at the URL of a blob, which Node refuses.
+ */
 import path from "node:path";
 import type { Tensors } from "../data.ts";
 import { provideGpu, provideNavigator } from "../gpu-globals.ts";
@@ -26,12 +29,17 @@ interface Tf {
   readonly erf: Unary;
   readonly sigmoid: Unary;
   readonly softmax: Unary;
+  readonly tanh: Unary;
   tensor(data: Float32Array, shape: readonly number[], dtype: "float32"): Tensor;
   mean(x: Tensor, axis: number | readonly number[], keep: boolean): Tensor;
   matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
   reshape(x: Tensor, shape: readonly number[]): Tensor;
   transpose(x: Tensor, permutation: readonly number[]): Tensor;
   conv2d(x: Tensor, filter: Tensor, strides: number, pad: "same"): Tensor;
+  zeros(shape: readonly number[]): Tensor;
+  slice(x: Tensor, begin: readonly number[], size: readonly number[]): Tensor;
+  split(x: Tensor, parts: number, axis: number): readonly Tensor[];
+  stack(tensors: readonly Tensor[]): Tensor;
   tidy<T>(work: () => T): T;
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
@@ -69,6 +77,20 @@ function modelsOf(tf: Tf, form: Form): Model {
         const a = tf.relu(norm(linear(x, p("w1"), p("b1")), p("g1"), p("h1")));
         return [linear(tf.relu(norm(linear(a, p("w2"), p("b2")), p("g2"), p("h2"))), p("w3"), p("b3"))];
       }
+      case "lstm": {
+        const { steps, rows, inner, width } = form;
+        const inputs = tf.reshape(tf.add(norm(tf.matMul(tf.reshape(x, [steps * rows, inner]), p("wx")), p("gx"), p("hx")), p("b")), [steps, rows, 4 * width]);
+        let [h, c] = [tf.zeros([rows, width]), tf.zeros([rows, width])];
+        const hs: Tensor[] = [];
+        for (let t = 0; t < steps; t++) {
+          const gates = tf.add(norm(tf.matMul(h, p("wh")), p("gh"), p("hh")), tf.reshape(tf.slice(inputs, [t, 0, 0], [1, rows, 4 * width]), [rows, 4 * width]));
+          const [f, i, o, g] = tf.split(gates, 4, 1) as [Tensor, Tensor, Tensor, Tensor];
+          c = tf.add(tf.mul(tf.sigmoid(f), c), tf.mul(tf.sigmoid(i), tf.tanh(g)));
+          h = tf.mul(tf.sigmoid(o), tf.tanh(norm(c, p("gc"), p("hc"))));
+          hs.push(h);
+        }
+        return [tf.stack(hs)];
+      }
       case "gated": {
         const n = tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), rmsEpsilon))), p("gain"));
         return [tf.matMul(tf.mul(silu(tf.matMul(n, p("wg"))), tf.matMul(n, p("wu"))), p("wd"))];
@@ -101,7 +123,7 @@ function modelsOf(tf: Tf, form: Form): Model {
 }
 
 const peer = (name: string, backend: "webgpu" | "wasm" | "cpu"): Peer => ({
-  name, onAdapter: backend === "webgpu",
+  name, group: backend === "webgpu" ? "adapter" : "one thread",
   open: async ({ adapter }) => {
     if (backend === "webgpu") await provideGpu(adapter);
     else provideNavigator(1);
@@ -112,7 +134,7 @@ const peer = (name: string, backend: "webgpu" | "wasm" | "cpu"): Peer => ({
     await tf.ready();
     const upload = (tensors: Tensors): Record<string, Tensor> => Object.fromEntries(Object.entries(tensors).map(([key, { data, shape }]) => [key, tf.tensor(data, shape, "float32")]));
     return {
-      description: `TensorFlow.js ${tf.version_core}, ${backend}`,
+      description: `TensorFlow.js ${tf.version_core}, ${backend}${backend === "wasm" ? ", 1 thread" : ""}`,
       build: async ({ form }, parameters) => {
         const held = upload(parameters);
         if (form.kind === "group-norm-convolution") {

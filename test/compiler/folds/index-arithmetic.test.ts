@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Expr, Expressions, type Range } from "../../../compiler/folds/expression.ts";
-import { addIndex, divideIndex, flattenIndex, isMultipleApartFrom, remainderIndex, scaleIndex, unflattenIndex, weightOf } from "../../../compiler/folds/index-arithmetic.ts";
+import { addIndex, divideIndex, flattenIndex, isMultipleApartFrom, isSteady, remainderIndex, scaleIndex, unflattenIndex, weightOf } from "../../../compiler/folds/index-arithmetic.ts";
 import { bindExtent, constantExtent, type Extent, extentValue, multiplyExtents, parseExtent, productOfExtents, symbolExtent } from "../../../compiler/ir/extent.ts";
 import { eachIndex } from "../../../compiler/ops/broadcast.ts";
 import { evaluateExpression } from "../../support/evaluate-fold.ts";
@@ -110,5 +110,45 @@ describe("weights", () => {
     expect(isMultipleApartFrom(addIndex(e, offset, e.constant(2, "i32")), j, 4, new Map())).toBe(false);
     expect(isMultipleApartFrom(addIndex(e, scaleIndex(e, e.index(i), constantExtent(6)), e.index(j)), j, 4, new Map())).toBe(false);
     expect(isMultipleApartFrom(addIndex(e, scaleIndex(e, e.index(i), constantExtent(6)), e.index(j)), j, 4, new Map([[i, 2]]))).toBe(true);
+  });
+});
+
+describe("what was taken apart", () => {
+  it("is one again, whatever factor it carries", () => {
+    fc.assert(fc.property(fc.array(fc.integer({ min: 2, max: 5 }), { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 9 }), (lengths, factor) => {
+      const e = new Expressions();
+      const extents = lengths.map(constantExtent);
+      const flat = e.range("r", productOfExtents(extents));
+      const whole = flattenIndex(e, unflattenIndex(e, e.index(flat), extents), extents);
+      expect(weightOf(scaleIndex(e, whole, constantExtent(factor)), flat)?.key ?? "none").toBe(String(factor));
+      holds([flat], scaleIndex(e, whole, constantExtent(factor)), ([at]) => (at ?? 0) * factor);
+    }));
+  });
+
+  it("stays apart where its parts have been changed", () => {
+    const e = new Expressions();
+    const flat = e.range("r", constantExtent(12));
+    const [row, column] = unflattenIndex(e, e.index(flat), [constantExtent(3), constantExtent(4)]) as [Expr, Expr];
+    const turned = flattenIndex(e, [column, row], [constantExtent(4), constantExtent(3)]);
+    expect(weightOf(turned, flat)).toBeUndefined();
+    holds([flat], turned, ([at = 0]) => (at % 4) * 3 + Math.floor(at / 4));
+  });
+});
+
+describe("steady indices", () => {
+  const e = new Expressions();
+  const [i, j] = [e.range("i", constantExtent(6)), e.range("j", constantExtent(48))];
+
+  it.each([
+    ["another range", e.index(i), true],
+    ["the range", e.index(j), false],
+    ["its quotient by a multiple of the lanes", addIndex(e, divideIndex(e, e.index(j), constantExtent(8)), e.index(i)), true],
+    ["its quotient by something else", divideIndex(e, e.index(j), constantExtent(6)), false],
+    ["its remainder", remainderIndex(e, e.index(j), constantExtent(8)), false],
+    ["a remainder of such a quotient", remainderIndex(e, divideIndex(e, e.index(j), constantExtent(8)), constantExtent(3)), true],
+    ["a quotient of a sum with another range", e.apply("div", e.apply("add", e.index(i), e.index(j)), e.constant(8, "i32")), false],
+    ["what is read at it", e.load("places", [e.index(j)], "i32"), false],
+  ] as const)("%s", (_, index, wanted) => {
+    expect(isSteady(index, j, 4)).toBe(wanted);
   });
 });

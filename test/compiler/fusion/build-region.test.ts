@@ -38,6 +38,8 @@ function summary(region: Region): string {
       return [`contraction ${productsOf(region).map((product) => product.definition.name).join(" ")}`, ...names("prologue", region.prologue), ...names("ride", region.ride), ...names("epilogue", region.epilogue)].join(", ");
     case "stream":
       return [`stream ${region.scores.definition.name} ${region.definition.name}`, ...names("prologue", region.prologue), ...names("shift", region.shift ? [region.shift] : []), ...names("folds", region.folds), ...names("epilogue", region.epilogue)].join(", ");
+    case "sequence":
+      return `sequence ${region.recurrence.name}`;
     default:
       return region satisfies never;
   }

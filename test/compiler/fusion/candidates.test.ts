@@ -37,6 +37,16 @@ describe("candidateMaps", () => {
   });
 });
 
+describe("candidateMaps of a deep residual stream", () => {
+  it("names each of its values, however many products follow", () => {
+    const layers = 70;
+    const found = candidates(`model M[B](x0: f32[B, 8], w: f32[8, 8]) -> f32[B, 8] {\n${Array.from({ length: layers }, (_, i) => `  let x${i + 1} = x${i} + relu(x${i} * 2) @ w`).join("\n")}\n  return x${layers}\n}`);
+    expect(found.filter((name) => name.startsWith("add"))).toHaveLength(layers);
+    expect(found.filter((name) => name.startsWith("maximum"))).toHaveLength(layers);
+    expect(found).toHaveLength(2 * layers);
+  });
+});
+
 describe("foldGroups", () => {
   it("keeps a statistic with its pivot", () => {
     expect(groups("model M[B](x: f32[B, 8]) -> f32[B, 8] {\n  return layer_norm(x)\n}")).toEqual([["mean.1.fold", "mean.2.fold", "mean.1.fold.centred"]]);

@@ -1,7 +1,8 @@
 /** The cost model: more is never cheaper, limits refuse, and what binds a kernel is named. */
 import { describe, expect, it } from "vitest";
 import { buildRegion } from "../../../compiler/fusion/build-region.ts";
-import { costOf, lengthOf, type RegionCost, tensorsRead } from "../../../compiler/fusion/cost.ts";
+import { costOf, type RegionCost, tensorsRead } from "../../../compiler/fusion/cost.ts";
+import { lengthOf } from "../../../compiler/fusion/lengths.ts";
 import { operationsIn } from "../../../compiler/fusion/count-operations.ts";
 import { isIllegal, type Illegal, type Templates } from "../../../compiler/fusion/region.ts";
 import { parseExtent } from "../../../compiler/ir/extent.ts";

@@ -39,7 +39,7 @@ describe("scans", () => {
     };
     expect(verifyFunction(fn, infer)).toEqual([]);
     expect(printFunction(parseModule(printFunction(fn)).functions[0] ?? fn)).toBe(printFunction(fn));
-    const unrolled = unrollScans(fn);
+    const unrolled = unrollScans(fn, () => "tested");
     expect(functionNodes(unrolled).some((node) => node.op.startsWith("scan"))).toBe(false);
     expect(verifyFunction(unrolled, infer)).toEqual([]);
     const want = valuesOf(fn);

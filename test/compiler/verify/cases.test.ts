@@ -28,6 +28,12 @@ describe("cases", () => {
     expect(programWork(lowered, { B: 8 })).toBeGreaterThan(8 * 1_794_000);
   });
 
+  it("count the body of a scan once for each step", () => {
+    const { lowered } = compiledOf("model M[T](xs: f32[T, 2, 128]) = Rnn[128, 128](xs)");
+    const work = (T: number): number => programWork(lowered, { T });
+    expect(work(11) - work(10)).toBeGreaterThan(2 * 2 * 128 * 128);
+  });
+
   it("without free extents are one group, without inputs only parameters differ", () => {
     const { fn, lowered } = compiledOf("model M() -> f32[3] {\n  param w: f32[3] = ones\n  return w * 2\n}");
     expect(chooseCases(fn, lowered)).toEqual([{ bindings: {}, cases: [{ inputs: "ordinary", parameters: "initial" }, { inputs: "ordinary", parameters: "varied" }] }]);

@@ -6,18 +6,19 @@ import { elementwiseTranslations } from "./translate/elementwise.ts";
 import { lossTranslations } from "./translate/losses.ts";
 import { movementTranslations } from "./translate/movement.ts";
 import { normalizationTranslations } from "./translate/normalizations.ts";
+import { recurrentTranslations } from "./translate/recurrent.ts";
 import { reductionTranslations } from "./translate/reductions.ts";
 import { windowTranslations } from "./translate/windows.ts";
 import { type Translations, View } from "./view.ts";
 
 const translations: Translations = {
-  ...elementwiseTranslations, ...reductionTranslations, ...normalizationTranslations, ...movementTranslations, ...windowTranslations, ...contractionTranslations, ...lossTranslations,
+  ...elementwiseTranslations, ...reductionTranslations, ...normalizationTranslations, ...movementTranslations, ...windowTranslations, ...contractionTranslations, ...lossTranslations, ...recurrentTranslations,
 };
 
 /** Operators without a translation, by family or name, with the reason. */
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/-grad:|-train:/, "gradients"],
-  [/:(tf\.)?(LSTM|GRU|RNN|SimpleRNN|lstm|gru|rnn)(Cell)?$/i, "recurrent: the language has no scan"],
+  [/:(tf\.)?(LSTM|GRU|RNN|SimpleRNN|lstm|gru|rnn)(Cell)?$/i, "recurrent: no translation of this operator"],
   [/[Tt]op[Kk]|sparsemax/, "sorting"],
   [/[Ss]catter|unsortedSegmentSum/, "scatter: results at computed places"],
   [/Momentum/, "optimisers"],
