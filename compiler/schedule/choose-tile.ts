@@ -31,6 +31,9 @@ const registerBudget = 128;
 /** A software adapter has sixteen vectors: beyond these it spills, and what is unrolled takes seconds to compile. */
 const softwareRegisterBudget = 32;
 
+/** Workgroups that keep the cores of a software adapter busy. */
+const fewWorkgroups = 4;
+
 /** Elements of one row of both operands of a stream. */
 const streamBudget = 256;
 
@@ -72,10 +75,13 @@ export function chooseContractionTile(region: ContractionRegion, lanes: number, 
     return { threadsX, threadsY, rowsPerThread: rows !== undefined && rows <= threadsY ? 1 : 4, columnGroups: width / (threadsX * lanes), innerBlock, staged };
   }
   if (!staged && rows !== undefined && rows <= 8) {
-    // Every element of the right operand is loaded once.
-    const columnGroups = Math.max(1, Math.floor((lanes === 4 ? 2 : 4) / products));
-    const threadsX = powerOfTwoUpTo(Math.max(8, Math.ceil((columns ?? 256) / lanes / columnGroups)), most);
-    return { threadsX, threadsY: 1, rowsPerThread: rowsWorthwhile(rows), columnGroups, innerBlock, staged };
+    // Every element of the right operand is loaded once. Few invocations with many columns each: those of a wide workgroup walk down
+    // the operand one group after the other, and find none of it in the cache.
+    const rowsPerThread = rowsWorthwhile(rows);
+    const threadsX = 8;
+    const busy = Math.floor((columns ?? 1024) / lanes / threadsX / fewWorkgroups);
+    const columnGroups = Math.max(1, powerOfTwoUpTo(Math.min(8, busy, Math.floor((lanes === 4 ? 32 : 64) / rowsPerThread / products)), 8));
+    return { threadsX, threadsY: 1, rowsPerThread, columnGroups, innerBlock, staged };
   }
   if (rows !== undefined && rows <= 4) {
     const threadsX = most;
