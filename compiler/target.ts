@@ -42,8 +42,11 @@ export const costPresets: Readonly<Record<"gpu" | "software" | "wasm", CostConst
   wasm: { launchMicroseconds: 0.5, gigabytesPerSecond: 10, cacheGigabytesPerSecond: 40, gigaflopsPerSecond: 40, barrierNanoseconds: 0, parallelWorkgroups: 1 / 64 },
 };
 
-/** Whether the constants are those of an adapter in software, where a barrier is a coroutine switch: 1 to 70 ns against hundredths on a GPU. */
-export const inSoftware = ({ barrierNanoseconds }: CostConstants): boolean => barrierNanoseconds > 0.2;
+/**
+ * Whether the constants are those of an adapter in software: a barrier is a coroutine switch, 1 to 70 ns against hundredths on a
+ * GPU, or, as a short barrier is hard to measure, less than one workgroup fills the device. In WebAssembly there are no barriers.
+ */
+export const inSoftware = ({ barrierNanoseconds, parallelWorkgroups }: CostConstants): boolean => barrierNanoseconds > 0.2 || (barrierNanoseconds > 0 && parallelWorkgroups < 1);
 
 export type CostPreset = keyof typeof costPresets;
 
