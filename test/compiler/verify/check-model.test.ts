@@ -34,7 +34,7 @@ const group: CaseGroup = {
 };
 
 /** Small tiles, whose pipelines are made several times faster on the software adapter, with barriers. */
-const smallTiles: PlanOptions = { cost: { ...costPresets.software, barrierNanoseconds: 0.1 }, limits: { ...defaultLimits, workgroupInvocations: 64 }, assume: { B: 9 } };
+const smallTiles: PlanOptions = { cost: { ...costPresets.software, barrierNanoseconds: 0.1, parallelWorkgroups: 1 }, limits: { ...defaultLimits, workgroupInvocations: 64 }, assume: { B: 9 } };
 /** Whole rows in one workgroup, so that the norm is in the product's kernel. */
 const rowTiles: PlanOptions = { cost: { ...costPresets.software, barrierNanoseconds: 19, launchMicroseconds: 5000 }, assume: { B: 9 } };
 const optionsOf = (text: string): PlanOptions => (text === rowSoftmax ? {} : text === matmulThenNorm ? rowTiles : smallTiles);
