@@ -251,7 +251,7 @@ describe("cells", () => {
 describe("the library's recurrent files", { timeout: 120_000 }, () => {
   it("check on their own, in f32 and f16, with and without optional arguments", () => {
     const texts = librarySources.filter(({ path }) => path.includes("recurrent")).map(({ text }) => text);
-    expect(texts).toHaveLength(2);
+    expect(texts).toHaveLength(3);
     expect(renderDiagnostics(checkSource(sourceFile("library.nf", texts.join("\n"))).diagnostics)).toBe("");
   });
 
