@@ -9,12 +9,21 @@ import { check } from "./check.ts";
 import { dev } from "./dev.ts";
 import { explainCommand } from "./explain.ts";
 import { exportCommand } from "./export.ts";
+import { refusalDiagnostic } from "../diagnostics/refusal.ts";
 import { Refusal } from "../errors.ts";
 import { Failure } from "./failure.ts";
+import { findSource } from "./files.ts";
 import { formatCommand } from "./format.ts";
 import { help } from "./help.ts";
+import { librarySources } from "../library/sources.ts";
+import { type SourceFile, sourceFile } from "../source/source-file.ts";
 import { run } from "./run.ts";
 import { tuneCommand } from "./tune.ts";
+
+const librarySource = (path: string): SourceFile | undefined => {
+  const found = librarySources.find((file) => file.path === path);
+  return found && sourceFile(found.path, found.text);
+};
 
 interface Outcome {
   readonly text: string;
@@ -50,7 +59,8 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function report(error: unknown, json: boolean): number {
   if (error instanceof Failure || error instanceof RuntimeError || error instanceof Refusal) {
-    const diagnostics = error instanceof Failure ? error.diagnostics : [];
+    const refused = error instanceof Refusal ? refusalDiagnostic(error, (path) => librarySource(path) ?? findSource(path)) : undefined;
+    const diagnostics = error instanceof Failure ? error.diagnostics : refused ? [refused] : [];
     const message = error instanceof RuntimeError ? problemOf(error) : error.message;
     if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) }, diagnostics: diagnostics.map(diagnosticToJson) })}\n`);
     else if (diagnostics.length > 0) process.stderr.write(`${renderDiagnostics(diagnostics, { color: process.stderr.isTTY === true })}\n`);

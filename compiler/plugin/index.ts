@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, relative, resolve as resolvePath } from "node:path";
 import { createUnplugin, type UnpluginInstance } from "unplugin";
+import { refusalDiagnostic } from "../diagnostics/refusal.ts";
 import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile, Refusal } from "../index.ts";
 import type { SourceModel, SourceModule } from "../backends/module/emit-source-module.ts";
 import { docsOf } from "../ir/node.ts";
@@ -61,9 +62,10 @@ export function buildSource(path: string, text: string, options: NormfusePluginO
     return { module: emitSourceModule(models.map(compiled), basename(path), options.runtime), diagnostics, imports };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { origin, code, message, hint } = error;
-    const at = origin?.path === path ? origin : { start: 0, end: 0 };
-    return { module: undefined, diagnostics: [{ code, severity: "error", message, hint, notes: [], span: { file: sourceFile(path, text), start: at.start, end: at.end } }], imports };
+    // A place in the library has no file to point at here: the model's own does.
+    const own = refusalDiagnostic(error, (named) => (named === path ? sourceFile(path, text) : imports.includes(named) ? sourceFile(named, readFileSync(named, "utf8")) : undefined));
+    const { code, message, hint } = error;
+    return { module: undefined, diagnostics: [own ?? { code, severity: "error", message, hint, notes: [], span: { file: sourceFile(path, text), start: 0, end: 0 } }], imports };
   }
 }
 

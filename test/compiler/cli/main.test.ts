@@ -28,6 +28,7 @@ model Small[B](x: f32[B, 5]) -> f32[B, 3] {
 
 model Soft[B](x: f32[B, 4]) -> f32[B, 4] = softmax(x)
 `);
+const scanning = file("scan.nf", "model Sum[T](xs: f32[T, 4]) -> f32[T, 4] {\n  return scan x in xs with (h: f32[4] = 0) {\n    next h = h + x\n    emit h\n  }\n}\n");
 const untidy = file("untidy.nf", "model M(x:f32[3])->f32[3]=x+1\n");
 const typo = file("typo.nf", "model M(x: f32[3]) -> f32[3] = sofmax(x)\n");
 const inputs = file("inputs.json", JSON.stringify({ x: { dtype: "f32", shape: [2, 4], data: [1, 1, 1, 1, "NaN", 0, 0, 0] } }));
@@ -205,6 +206,9 @@ describe("failures", { timeout: 120_000 }, () => {
     ["an export with parameters that do not fit", ["export", models, "--model", "Small", "--params", short], /error\[unknown-parameter\]|error\[tensor\]/, /hint/],
     ["an export to a place that cannot be written", ["export", models, "--model", "Soft", "--out", "models.nf/soft.onnx"], /error\[file\]: models\.nf\/soft\.onnx cannot be written/, /hint/],
     ["an unknown way with f16", ["build", models, "--f16", "double"], /error\[usage\]: --f16 got 'double'/, /hint: one of native, as-f32/],
+    ["a scan of open length for GPU.js, with its place", ["build", scanning, "--target", "wgsl,gpujs"], /error\[scan-length\]: the scan over T steps .*GPU\.js[^\n]*\n +--> scan\.nf:2:10/, /hint: bind it: --bind T=64/],
+    ["steps that are no number", ["explain", scanning, "--steps", "0"], /error\[usage\]: --steps got '0'/, /hint: a whole number/],
+    ["a way with scans that there is not", ["explain", scanning, "--scans", "fast"], /error\[usage\]: --scans got 'fast'/, /hint: one of one-kernel, unrolled/],
     ["an unknown stage", ["dev", models, "--dump", "soup"], /error\[usage\]: --dump got 'soup'/, /hint/],
   ];
   for (const [name, args, message, hint] of failures)

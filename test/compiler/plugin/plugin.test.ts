@@ -291,6 +291,12 @@ describe("mistakes", { timeout: 60_000 }, () => {
     expect(readdirSync(root)).not.toContain("net.d.nf.ts");
   });
 
+  it("of a target are shown at the scan that it cannot have", () => {
+    const text = "model Sum[T](xs: f32[T, 4]) -> f32[T, 4] {\n  return scan x in xs with (h: f32[4] = 0) {\n    next h = h + x\n    emit h\n  }\n}\n";
+    expect(buildSource("sum.nf", text).module).toBeDefined();
+    expect(buildSource("sum.nf", text, { targets: ["wgsl", "gpujs"] })).toMatchObject({ module: undefined, diagnostics: [{ code: "scan-length", severity: "error", span: { file: { path: "sum.nf" }, start: text.indexOf("scan x") } }] });
+  });
+
   it("are shown in the imported file that has them", async () => {
     const root = project({ "part.nf": brokenPart });
     const error = await failure(bundleWithVite(root));
