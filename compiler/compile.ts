@@ -11,11 +11,13 @@ import type { Program } from "./folds/node.ts";
 import type { CostContext, RegionCost, Tile } from "./fusion/cost.ts";
 import { bySubject, derivationOf } from "./fusion/derivation.ts";
 import type { PlacedRegion } from "./fusion/evaluate-placement.ts";
-import { packOperands } from "./fusion/pack-operands.ts";
+import { packColumns, packPanels } from "./fusion/pack-operands.ts";
 import { fuse } from "./fusion/fuse.ts";
+import type { Placement } from "./fusion/place.ts";
 import { refusedRecurrences, slowRecurrences } from "./fusion/fuse-sequence.ts";
 import type { FuseOptions } from "./fusion/fuse-segment.ts";
 import { firstStepOf, type Region } from "./fusion/region.ts";
+import { runMemory } from "./in-place.ts";
 import type { Contract } from "./fusion/rules/rule.ts";
 import { type Bindings, extentTree, productOfExtents } from "./ir/extent.ts";
 import type { Origin, TensorFunction } from "./ir/node.ts";
@@ -50,6 +52,10 @@ export interface PlanOptions {
   readonly scans?: "one-kernel" | "unrolled";
   /** Steps of a scan in one dispatch; as many as take about a second at most when left out. */
   readonly stepsAtOnce?: number;
+  /** `also`: WGSL kernels that merge numbers over a workgroup have a second text for devices with subgroups. `none`: one text. `also` when left out. */
+  readonly subgroups?: "also" | "none";
+  /** `in-place`: a result may overwrite a value that nothing needs after it, where the kernel's accesses allow it. `separate`: a buffer of its own for each. `in-place` when left out. */
+  readonly memory?: "in-place" | "separate";
   /** With it, kernels carry the places in the source that they compute: in comments, and for errors at run time. */
   readonly sourceOf?: SourceOf;
 }
@@ -114,8 +120,7 @@ function fuseOptions(e: Expressions, name: KernelTarget, options: PlanOptions): 
 function planProgram(e: Expressions, lowered: Program, name: KernelTarget, options: PlanOptions): Plan {
   const target = makeTarget(name, options.cost, options.limits);
   const fused = fuse(e, lowered, fuseOptions(e, name, options));
-  // Processors read the right operand in panels; GPUs stage it in workgroup memory.
-  const placement = name === "wasm" ? packOperands(e, fused.placement, { target, assume: options.assume ?? {}, tensorOf: tensorsOf(fused.placement.program) }) : fused.placement;
+  const placement = packed(e, fused.placement, name, { target, assume: options.assume ?? {}, tensorOf: tensorsOf(fused.placement.program) }, options);
   const tensorOf = tensorsOf(placement.program);
   const partial = new Set(placement.program.definitions.filter((definition) => definition.partial !== undefined).map((definition) => definition.name));
   const scheduled = new Map<PlacedRegion, BoundKernel>();
@@ -133,16 +138,23 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
     const twin = placed.twin && scheduled.get(placed.twin.of);
     const costs = chosen.get(placed.twin?.of ?? placed) ?? tunedCost(placed, options.tiles?.[kernelName]);
     chosen.set(placed, costs);
-    const bound = placed.twin && twin ? { kernel: twin.kernel, tensors: twin.tensors.map(placed.twin.name) } : scheduleRegion(e, placed.region, costs.tile, kernelName, tensorOf);
+    const bound = placed.twin && twin ? { ...twin, tensors: twin.tensors.map(placed.twin.name) } : scheduleRegion(e, placed.region, costs.tile, kernelName, tensorOf, name === "wgsl" && options.subgroups !== "none");
     scheduled.set(placed, bound);
-    return { name: kernelName, phase: placed.phase, region: placed.region, cost: costs, kernel: bound.kernel, tensors: bound.tensors, derivation: derivationOf(placed.region, applied), ...repeatOf(placed.region, costs.tile) };
+    return { name: kernelName, phase: placed.phase, region: placed.region, cost: costs, ...bound, derivation: derivationOf(placed.region, applied), ...repeatOf(placed.region, costs.tile) };
   });
   const phaseOf = new Map(placement.regions.flatMap((placed) => placed.roots.map((root) => [root, placed.phase] as const)));
   const kept = [...placement.reasons].map(([value, reason]): KeptValue => ({
     value, type: tensorOf(value), reason,
     phase: phaseOf.get(value) ?? "run",
   }));
-  return { target, program: placement.program, kernels, kept, microseconds: placement.microseconds, alternatives: fused.alternatives };
+  return { target, program: placement.program, kernels, kept, memory: options.memory ?? "in-place", assume: options.assume ?? {}, microseconds: placement.microseconds, alternatives: fused.alternatives };
+}
+
+/** Weights as the target's products read them best; as they are where each op is a kernel of its own. */
+function packed(e: Expressions, placement: Placement, name: KernelTarget, context: CostContext, { fusion }: PlanOptions): Placement {
+  if (name === "wasm") return packPanels(e, placement, context);
+  if (name !== "wgsl" || fusion === "none") return placement;
+  return packColumns(e, placement, context, ({ tensorOf }) => (region) => lanesOf(e, region, tensorOf));
 }
 
 /** A recurrence that takes too long for one dispatch is dispatched for so many steps at a time. */
@@ -153,6 +165,8 @@ function repeatOf(region: Region, tile: Tile): Pick<PlannedKernel, "repeat"> {
 
 /** The artifact: signature, buffers, kernels, and the two plans that refer to them. A plan may come with other kernels than planned. */
 export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sourceOf?: SourceOf): Artifact {
+  const memory = runMemory(plan);
+  const overwritten = new Set(memory.overwritten.map(({ value }) => value));
   const given = new Set(plan.program.sources.map((source) => source.name));
   /** An output may have the name of an input, as the states of a step have; its buffer then has another. */
   const outputBuffer = (output: string): string => (given.has(output) ? `output ${output}` : output);
@@ -163,16 +177,17 @@ export function assemble(fn: TensorFunction, plan: Plan, name: KernelTarget, sou
   const buffers: BufferSpec[] = [
     ...plan.program.sources.map((source): BufferSpec => ({ name: source.name, role: source.role, dtype: source.type.dtype, length: length(source.type) })),
     ...plan.program.outputs.map((output): BufferSpec => ({ name: outputBuffer(output.name), role: "output", dtype: output.type.dtype, length: length(output.type) })),
-    ...plan.kept.map((value): BufferSpec => ({ name: value.value, role: value.phase === "prepare" ? "prepared" : "temporary", dtype: value.type.dtype, length: length(value.type) })),
+    ...plan.kept.filter(({ value }) => !overwritten.has(value)).map((value): BufferSpec => ({ name: value.value, role: value.phase === "prepare" ? "prepared" : "temporary", dtype: value.type.dtype, length: length(value.type) })),
   ];
   const numbers = new Map<Kernel, number>();
   const kernels: ArtifactKernel[] = [];
-  for (const planned of plan.kernels) {
+  for (const [i, planned] of memory.kernels.entries()) {
     if (numbers.has(planned.kernel)) continue;
     numbers.set(planned.kernel, kernels.length);
-    kernels.push(artifactKernel(planned.kernel, name, sourceOf ? placesOf(planned, sourceOf) : noPlaces));
+    // What a kernel stores has its place under its own name, not under that of what overwrites it later.
+    kernels.push(artifactKernel(planned, name, sourceOf ? placesOf(plan.kernels[i] ?? planned, sourceOf) : noPlaces));
   }
-  const dispatches = plan.kernels.map((planned) => {
+  const dispatches = memory.kernels.map((planned) => {
     const dispatch: Dispatch = { kernel: numbers.get(planned.kernel) ?? 0, buffers: inBindingOrder(planned, name).map(bufferName), grid: planned.kernel.grid, ...(planned.repeat ? { repeat: planned.repeat } : {}) };
     return { planned, dispatch };
   });

@@ -4,6 +4,7 @@ import type { Program } from "./folds/node.ts";
 import { foldsOf, type RegionCost } from "./fusion/cost.ts";
 import { productsOf, type Region } from "./fusion/region.ts";
 import type { Application } from "./fusion/rules/rule.ts";
+import type { Bindings } from "./ir/extent.ts";
 import type { Origin } from "./ir/node.ts";
 import type { TensorType } from "./ir/types.ts";
 import type { Kernel } from "./kernel/node.ts";
@@ -15,6 +16,8 @@ export interface PlannedKernel {
   readonly region: Region;
   readonly cost: RegionCost;
   readonly kernel: Kernel;
+  /** The same for devices with subgroups, where that is another one. The cost model prices `kernel`: a build does not know the device. */
+  readonly withSubgroups?: Kernel;
   /** Tensor bound to each buffer of the kernel, in buffer order: sources, stored values or outputs, by program name. */
   readonly tensors: readonly string[];
   /** How often it is dispatched in a run, where that is not once. */
@@ -36,6 +39,10 @@ export interface Plan {
   readonly kernels: readonly PlannedKernel[];
   /** Values in memory that are no outputs. */
   readonly kept: readonly KeptValue[];
+  /** Whether results may overwrite values that nothing needs after them; see in-place.ts. */
+  readonly memory: "in-place" | "separate";
+  /** Lengths that it was made for, of names that the host binds. */
+  readonly assume: Bindings;
   /** The cost model's estimate for one run. unit: microseconds */
   readonly microseconds: number;
   /** Other plans that were weighed, with their estimates, cheapest first. */

@@ -51,6 +51,8 @@ interface KernelBase {
 export interface WgslKernel extends KernelBase {
   readonly kind: "wgsl";
   readonly code: string;
+  /** The same for devices with the feature `subgroups`: same bindings, extents and grid. Absent where it would be no other. */
+  readonly subgroupCode?: string;
   readonly entryPoint: string;
   /** Storage bindings 0..n-1 in this order; the uniform block of extents, if any, is binding n (one vec4-padded i32 array in this order). */
   readonly bindings: readonly { readonly name: string; readonly access: "read" | "write" }[];

@@ -17,9 +17,9 @@ const inFolder = (folder: string): Source[] => product.filter((source) => source
 /** A part of the compiler: a folder, or a file at its top. `all` of these may import compiler/errors.ts. */
 type Part =
   | "errors.ts" | "target.ts" | "source" | "diagnostics" | "syntax" | "ir" | "library" | "kernel" | "ops" | "folds" | "check" | "schedule" | "fusion"
-  | "backends" | "reference" | "plan.ts" | "compile.ts" | "index.ts" | "report" | "verify" | "passes" | "testing" | "tune" | "cli" | "plugin" | "generate" | "analysis";
+  | "backends" | "reference" | "plan.ts" | "in-place.ts" | "compile.ts" | "index.ts" | "report" | "verify" | "passes" | "testing" | "tune" | "cli" | "plugin" | "generate" | "analysis";
 
-const stages: readonly string[] = ["target.ts", "source", "diagnostics", "syntax", "ir", "library", "kernel", "ops", "folds", "check", "schedule", "fusion", "backends", "reference", "plan.ts", "passes"];
+const stages: readonly string[] = ["target.ts", "source", "diagnostics", "syntax", "ir", "library", "kernel", "ops", "folds", "check", "schedule", "fusion", "backends", "reference", "plan.ts", "in-place.ts", "passes"];
 const above: readonly string[] = [...stages, "compile.ts", "index.ts", "report", "verify", "analysis", "runtime"];
 
 /** What each part may import: folders, or single files. Read it downwards: a part sees those that come before it in the flow. */
@@ -45,16 +45,17 @@ const allowed: Readonly<Record<Part, readonly string[]>> = {
   // Shares nothing with any lowering: one checks the other.
   reference: ["ir", "ops"],
   "plan.ts": ["ir", "folds", "fusion", "kernel", "target.ts", "runtime/artifact.ts"],
+  "in-place.ts": ["ir", "fusion/lengths.ts", "kernel", "plan.ts", "runtime/plan-memory.ts"],
   "compile.ts": [...stages, "runtime/artifact.ts"],
   "index.ts": [...stages, "compile.ts", "report", "verify", "analysis", "runtime/artifact.ts"],
   // How the runtime will lay out memory, only the runtime can say.
-  report: ["runtime/plan-memory.ts", "runtime/extents.ts", "verify", "library", "ir", "folds", "fusion", "kernel", "target.ts", "plan.ts", "analysis", "diagnostics", "source"],
+  report: ["runtime/plan-memory.ts", "runtime/extents.ts", "verify", "library", "ir", "folds", "fusion", "kernel", "target.ts", "plan.ts", "in-place.ts", "analysis", "diagnostics", "source"],
   analysis: ["ir", "ops", "folds", "kernel", "fusion", "plan.ts"],
   verify: above,
   testing: [...above, "verify"],
   tune: above,
   cli: [...above, "generate", "tune"],
-  plugin: [...above, "cli"],
+  plugin: [...above, "cli", "tune"],
   generate: above,
 };
 

@@ -23,19 +23,27 @@ export interface Place {
 
 export const noPlaces: Places = { all: [], ofBuffer: new Map() };
 
-export const artifactKernel = (kernel: Kernel, name: KernelTarget, places: Places = noPlaces): ArtifactKernel => ({
-  ...bodyOf[name](kernel, places),
+/** What is printed of a planned kernel. */
+export interface Texts {
+  readonly kernel: Kernel;
+  /** The same for devices with subgroups. */
+  readonly withSubgroups?: Kernel;
+}
+
+export const artifactKernel = (texts: Texts, name: KernelTarget, places: Places = noPlaces): ArtifactKernel => ({
+  ...bodyOf[name](texts, places),
   ...(places.all.length > 0 ? { places: places.all.map(({ at }) => at) } : {}),
 });
 
-function wgslKernel(kernel: Kernel, places: Places): ArtifactKernel {
+function wgslKernel({ kernel, withSubgroups }: Texts, places: Places): ArtifactKernel {
+  const text = (each: Kernel): string => emitWgsl(each, { head: places.all.map(({ note }) => note), ofBuffer: places.ofBuffer });
   return {
-    kind: "wgsl", name: kernel.name, code: emitWgsl(kernel, { head: places.all.map(({ note }) => note), ofBuffer: places.ofBuffer }), entryPoint: "main",
+    kind: "wgsl", name: kernel.name, code: text(kernel), ...(withSubgroups ? { subgroupCode: text(withSubgroups) } : {}), entryPoint: "main",
     bindings: kernel.buffers.map((buffer) => ({ name: buffer.name, access: buffer.access })), extents: kernel.extents,
   };
 }
 
-function wasmKernel(kernel: Kernel): ArtifactKernel {
+function wasmKernel({ kernel }: Texts): ArtifactKernel {
   const plain = emitWasm(kernel, { relaxed: false });
   return {
     kind: "wasm", name: kernel.name, code: base64(plain.bytes), sharedAt: plain.sharedAt, scratchBytes: plain.scratchBytes,
@@ -44,9 +52,9 @@ function wasmKernel(kernel: Kernel): ArtifactKernel {
   };
 }
 
-const bodyOf: Readonly<Record<KernelTarget, (kernel: Kernel, places: Places) => ArtifactKernel>> = { wgsl: wgslKernel, gpujs: gpuJsKernel, wasm: wasmKernel };
+const bodyOf: Readonly<Record<KernelTarget, (texts: Texts, places: Places) => ArtifactKernel>> = { wgsl: wgslKernel, gpujs: gpuJsKernel, wasm: wasmKernel };
 
-function gpuJsKernel(kernel: Kernel): ArtifactKernel {
+function gpuJsKernel({ kernel }: Texts): ArtifactKernel {
   return {
     kind: "gpujs", name: kernel.name, code: emitGpuJs(kernel),
     arguments: kernel.buffers.filter((buffer) => buffer.access === "read").map((buffer) => ({ name: buffer.name, columns: buffer.columns ?? buffer.length, length: buffer.length })),

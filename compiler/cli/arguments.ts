@@ -8,18 +8,21 @@ export interface Arguments {
   readonly json: boolean;
   readonly model: string | undefined;
   readonly bind: Readonly<Record<string, number>>;
+  /** Lengths to plan with for names that the host binds. */
+  readonly assume: Readonly<Record<string, number>>;
   readonly text: Readonly<Record<string, string | undefined>>;
   readonly flags: Readonly<Record<string, boolean>>;
 }
 
-const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "contract", "fusion", "scans", "steps", "budget", "dump", "svg", "html", "junit", "seed", "f16"] as const;
-const flagOptions = ["json", "help", "write", "check", "no-places", "untuned"] as const;
+const textOptions = ["model", "target", "out", "inputs", "params", "device", "mode", "adapter", "cost", "memory", "contract", "fusion", "scans", "steps", "budget", "dump", "svg", "html", "junit", "seed", "f16"] as const;
+const flagOptions = ["json", "help", "write", "check", "no-places", "no-subgroups", "untuned"] as const;
 
 export function parseArguments(argv: readonly string[]): Arguments {
   const options = {
     ...Object.fromEntries(textOptions.map((name) => [name, { type: "string" as const }])),
     ...Object.fromEntries(flagOptions.map((name) => [name, { type: "boolean" as const }])),
     bind: { type: "string" as const, multiple: true },
+    assume: { type: "string" as const, multiple: true },
   };
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {
@@ -34,18 +37,20 @@ export function parseArguments(argv: readonly string[]): Arguments {
     files,
     json: values.json === true,
     model: values.model as string | undefined,
-    bind: parseBindings((values.bind as string[] | undefined) ?? []),
+    bind: parseBindings("bind", (values.bind as string[] | undefined) ?? []),
+    assume: parseBindings("assume", (values.assume as string[] | undefined) ?? []),
     text: Object.fromEntries(textOptions.map((name) => [name, values[name] as string | undefined])),
     flags: Object.fromEntries(flagOptions.map((name) => [name, values[name] === true])),
   };
 }
 
 /** `B=2` or `B=2,T=16`, repeatable. */
-export function parseBindings(given: readonly string[]): Record<string, number> {
+export function parseBindings(option: "bind" | "assume", given: readonly string[]): Record<string, number> {
   const bound: Record<string, number> = {};
   for (const part of given.flatMap((text) => text.split(",")).filter((text) => text !== "")) {
     const [name = "", value = "", extra] = part.split("=");
-    if (!/^[A-Za-z_]\w*$/.test(name) || !/^\d+$/.test(value) || extra !== undefined) throw new Failure("usage", `--bind got '${part}'`, "write --bind NAME=NUMBER, for example --bind B=2");
+    if (!/^[A-Za-z_]\w*$/.test(name) || !/^\d+$/.test(value) || extra !== undefined) throw new Failure("usage", `--${option} got '${part}'`, `write --${option} NAME=NUMBER, for example --${option} B=2`);
+    if (option === "assume" && Number(value) === 0) throw new Failure("usage", `--assume got '${part}'`, "a length of at least 1: what is planned for no elements is planned for nothing");
     bound[name] = Number(value);
   }
   return bound;

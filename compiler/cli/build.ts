@@ -12,7 +12,7 @@ const targets = ["wgsl", "gpujs", "wasm", "reference"] as const;
 
 export function build(args: Arguments): string {
   const path = oneFile(args);
-  const loaded = loadModels(path, args.bind);
+  const loaded = loadModels(path, args.bind, args.assume);
   const chosen = args.text.model === undefined ? loaded.models : [oneModel(loaded, args.text.model)];
   if (chosen.length === 0) oneModel(loaded, undefined);
   // `auto`: whatever device the program finds.

@@ -37,7 +37,7 @@ async function checkReporting(args: Arguments): Promise<Checked> {
 
 /** Without --model: all models of the file, one after the other. */
 async function checkModels(args: Arguments): Promise<Checked> {
-  const loaded = loadModels(oneFile(args), args.bind);
+  const loaded = loadModels(oneFile(args), args.bind, args.assume);
   const models = args.model === undefined && loaded.models.length > 0 ? loaded.models : [oneModel(loaded, args.model)];
   const name = deviceName(args);
   if (name === "reference") throw new Failure("usage", "--device got 'reference', which is what devices are checked against", "one of webgpu, gpujs, wasm");

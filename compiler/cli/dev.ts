@@ -1,5 +1,6 @@
 /** `normfuse dev`: any stage of the compiler as text. */
 import { printProgram } from "../folds/print.ts";
+import { runMemory } from "../in-place.ts";
 import { printModule as printTensorModule } from "../ir/print.ts";
 import { printKernel } from "../kernel/print.ts";
 import { compileModel } from "../index.ts";
@@ -22,15 +23,15 @@ export function dev(args: Arguments): string {
   const dumps = new Map<Stage, string>();
   if (shown.includes("tree")) dumps.set("tree", JSON.stringify(parse(readSource(path)).tree, (key, value: unknown) => (key === "file" ? undefined : value), 1));
   if (shown.some((stage) => stage !== "tree")) {
-    const model = oneModel(loadModels(path, args.bind), args.model);
+    const model = oneModel(loadModels(path, args.bind, args.assume), args.model);
     const target = oneOf("target", args.text.target, ["wgsl", "gpujs", "wasm"], "wgsl");
     const compiled = compileModel(model, target, planOptions(args, model.name));
     const texts: Record<Exclude<Stage, "tree">, () => string> = {
       tensor: () => printTensorModule({ functions: [model] }),
       folds: () => printProgram(compiled.lowered),
       fused: () => printProgram(compiled.plan.program),
-      kernel: () => compiled.plan.kernels.map((planned) => printKernel(planned.kernel)).join("\n"),
-      code: () => compiled.artifact.kernels.map((kernel) => kernel.code).join("\n"),
+      kernel: () => runMemory(compiled.plan).kernels.flatMap(({ kernel, withSubgroups }) => [kernel, ...(withSubgroups ? [withSubgroups] : [])]).map(printKernel).join("\n"),
+      code: () => compiled.artifact.kernels.flatMap((kernel) => [kernel.code, ...(kernel.kind === "wgsl" && kernel.subgroupCode !== undefined ? [kernel.subgroupCode] : [])]).join("\n"),
       artifact: () => JSON.stringify(compiled.artifact, undefined, 1),
     };
     for (const stage of shown) if (stage !== "tree") dumps.set(stage, texts[stage]());

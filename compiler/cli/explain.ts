@@ -11,7 +11,7 @@ import { explainPage } from "../report/page.ts";
 import { planPicture } from "../report/picture.ts";
 
 export function explainCommand(args: Arguments): string {
-  const model = oneModel(loadModels(oneFile(args), args.bind), args.model);
+  const model = oneModel(loadModels(oneFile(args), args.bind, args.assume), args.model);
   const target = oneOf("target", args.text.target, ["wgsl", "gpujs", "wasm"], "wgsl");
   const compiled = compileModel(model, target, planOptions(args, model.name));
   const explanation = explain(model.name, compiled.e, compiled.plan, args.bind);
@@ -20,7 +20,7 @@ export function explainCommand(args: Arguments): string {
   const { svg, html } = args.text;
   const codeOf = (name: string): string => {
     const kernel = artifact.kernels.find((each) => each.name === name);
-    return kernel && "code" in kernel ? kernel.code : "";
+    return kernel?.kind === "wgsl" && kernel.subgroupCode !== undefined ? `${kernel.code}\n\n// On devices with subgroups:\n\n${kernel.subgroupCode}` : (kernel?.code ?? "");
   };
   if (svg !== undefined) writeWhole(svg, planPicture(fn, lowered, plan, explanation));
   if (html !== undefined) writeWhole(html, explainPage({ fn, lowered, plan, codeOf }, explanation, args.bind));

@@ -63,10 +63,15 @@ export interface LoadedModels {
   readonly warnings: ReturnType<typeof checkSource>["diagnostics"];
 }
 
-/** All models of a file, or a Failure with every diagnostic. */
-export function loadModels(path: string, bind: Readonly<Record<string, number>>): LoadedModels {
+type Lengths = Readonly<Record<string, number>>;
+
+/** All models of a file, or a Failure with every diagnostic. `assume` is looked at for names that do not exist, or have a length already. */
+export function loadModels(path: string, bind: Lengths, assume: Lengths = {}): LoadedModels {
   const file = readSource(path);
-  refuseUnknownBindings(file, bind);
+  refuseUnknownNames(file, "bind", bind);
+  refuseUnknownNames(file, "assume", assume);
+  for (const [name, value] of Object.entries(assume))
+    if (Object.hasOwn(bind, name)) throw new Failure("assume", `--assume got '${name}=${value}', and --bind makes '${name}' ${bind[name]}`, "--assume is for names that the host binds; leave one of the two out");
   const { models, diagnostics } = checkSource(file, { resolve: resolveImport, bind });
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error");
   if (errors.length > 0) throw new Failure("diagnostics", `${errors.length} ${errors.length === 1 ? "error" : "errors"} in ${path}`, undefined, diagnostics);
@@ -74,8 +79,8 @@ export function loadModels(path: string, bind: Readonly<Record<string, number>>)
 }
 
 /** A name that no model of the file has would change nothing, silently. */
-function refuseUnknownBindings(file: SourceFile, bind: Readonly<Record<string, number>>): void {
-  if (Object.keys(bind).length === 0) return;
+function refuseUnknownNames(file: SourceFile, option: "bind" | "assume", given: Lengths): void {
+  if (Object.keys(given).length === 0) return;
   const models = parse(file).tree.declarations.flatMap((declaration) => (declaration.kind === "model" ? [declaration] : []));
   // What is wrong with the models themselves is reported when they are checked.
   if (models.length === 0 || models.some((model) => model.broken)) return;
@@ -83,10 +88,10 @@ function refuseUnknownBindings(file: SourceFile, bind: Readonly<Record<string, n
     const inShapes = parameters.flatMap(({ type }) => (type?.shape ?? []).flatMap((item) => (item.kind === "extent" ? namesIn(item.value) : [])));
     return { model: name.text, names: [...new Set([...extents.map(({ text }) => text), ...inShapes])] };
   });
-  for (const [name, value] of Object.entries(bind))
+  for (const [name, value] of Object.entries(given))
     if (!extentsOf.some(({ names }) => names.includes(name))) {
       const known = extentsOf.map(({ model, names }) => `${model} has ${names.join(", ") || "none"}`).join("; ");
-      throw new Failure("bind", `--bind got '${name}=${value}', and no model of ${file.path} has an extent '${name}'`, `extents: ${known}`);
+      throw new Failure(option, `--${option} got '${name}=${value}', and no model of ${file.path} has an extent '${name}'`, `extents: ${known}`);
     }
 }
 

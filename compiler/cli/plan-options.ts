@@ -1,9 +1,8 @@
 /** What the command line says about the plan: options, measured constants from a file, and tuned tiles from beside the source. */
 import { existsSync } from "node:fs";
 import type { PlanOptions, TileTable } from "../compile.ts";
-import { type CostConstants, type CostPreset, costPresets } from "../target.ts";
-import { constantsFromJson } from "../tune/constants.ts";
-import { tunedFromJson, tuneFileOf } from "../tune/tile-file.ts";
+import type { CostConstants, CostPreset } from "../target.ts";
+import { costFrom, type FileRefusal, tilesBeside } from "../tune/plan-files.ts";
 import { type Arguments, oneFile, oneOf } from "./arguments.ts";
 import { Failure } from "./failure.ts";
 import { readText } from "./files.ts";
@@ -13,13 +12,16 @@ export function planOptions(args: Arguments, model: string): PlanOptions {
   const cost = costOption(args.text.cost);
   const tiles = args.flags.untuned === true ? undefined : tilesOf(oneFile(args), model);
   return {
-    // Bound at compile time they are numbers already; --assume is what the host may bind later.
     ...(cost === undefined ? {} : { cost }),
     ...(tiles ? { tiles } : {}),
+    // Names that are bound at compile time are numbers already; these are those that the host binds.
+    ...(Object.keys(args.assume).length > 0 ? { assume: args.assume } : {}),
+    ...(args.text.memory === undefined ? {} : { memory: oneOf("memory", args.text.memory, ["in-place", "separate"], "in-place") }),
     contract: oneOf("contract", args.text.contract, ["strict", "reassociate", "fast"], "reassociate"),
     ...(args.text.scans === undefined ? {} : { scans: oneOf("scans", args.text.scans, ["one-kernel", "unrolled"], "one-kernel") }),
     ...(args.text.steps === undefined ? {} : { stepsAtOnce: positive("steps", args.text.steps) }),
     fusion: oneOf("fusion", args.text.fusion, ["all", "none"], "all"),
+    ...(args.flags["no-subgroups"] === true ? { subgroups: "none" as const } : {}),
     f16: oneOf("f16", args.text.f16, ["native", "as-f32"], "native"),
   };
 }
@@ -30,25 +32,20 @@ function positive(option: string, given: string): number {
   return value;
 }
 
+const readThere = (path: string): string | undefined => (existsSync(path) ? readText(path) : undefined);
+
+const failureOf = ({ code, message, hint }: FileRefusal): Failure => new Failure(code, message, hint);
+
 /** A preset's name, or a file that `normfuse calibrate` wrote. */
 function costOption(given: string | undefined): CostPreset | CostConstants | undefined {
-  if (given === undefined || Object.hasOwn(costPresets, given)) return given as CostPreset | undefined;
-  if (!given.endsWith(".json")) throw new Failure("usage", `--cost got '${given}'`, `one of ${Object.keys(costPresets).join(", ")}, or a file that \`normfuse calibrate --out FILE.json\` wrote`);
-  const text = readText(given);
-  try {
-    return constantsFromJson(text);
-  } catch (error) {
-    throw new Failure("cost-file", `${given} cannot be used: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  if (given === undefined) return undefined;
+  const found = costFrom(given, readThere);
+  if (found.kind === "value") return found.value;
+  throw found.code === "cost" ? new Failure("usage", `--cost got '${given}'`, found.hint) : failureOf(found);
 }
 
 function tilesOf(source: string, model: string): TileTable | undefined {
-  const file = tuneFileOf(source);
-  if (!existsSync(file)) return undefined;
-  const text = readText(file);
-  try {
-    return tunedFromJson(text).models[model];
-  } catch (error) {
-    throw new Failure("tune-file", `${file} cannot be used: ${error instanceof Error ? error.message : String(error)}`, "write it anew with `normfuse tune`, delete it, or pass --untuned");
-  }
+  const found = tilesBeside(source, readThere, "pass --untuned");
+  if (found.kind === "refusal") throw failureOf(found);
+  return found.value[model];
 }

@@ -21,7 +21,7 @@ export interface RunOutcome {
 }
 
 export async function run(args: Arguments): Promise<string> {
-  const loaded = loadModels(oneFile(args), args.bind);
+  const loaded = loadModels(oneFile(args), args.bind, args.assume);
   const model = oneModel(loaded, args.model);
   const device = deviceName(args);
   const inputs = args.text.inputs === undefined ? {} : readTensors(args.text.inputs);

@@ -16,7 +16,7 @@ interface TunedModel {
   readonly kernels: readonly TunedKernel[];
 }
 
-/** What the cost model assumes of a name that the host binds. */
+/** What the cost model assumes of a name that the host binds, without --assume. */
 const assumedLength = 64;
 
 /** Seconds for a model when --budget is left out. */
@@ -24,7 +24,7 @@ const defaultBudget = 60;
 
 export async function tuneCommand(args: Arguments): Promise<string> {
   const path = oneFile(args);
-  const loaded = loadModels(path, args.bind);
+  const loaded = loadModels(path, args.bind, args.assume);
   const models = args.model === undefined && loaded.models.length > 0 ? loaded.models : [oneModel(loaded, args.model)];
   const budget = budgetOf(args);
   const device = await openDevice("webgpu", args);
@@ -34,7 +34,7 @@ export async function tuneCommand(args: Arguments): Promise<string> {
       // The search starts from the cost model's tiles, not from those of an earlier search.
       const { tiles: _, ...plan } = planOptions(args, model.name);
       const progress = (text: string): void => void (process.stderr.isTTY === true && process.stderr.write(`${model.name}.${text}\n`));
-      tuned.push({ model: model.name, kernels: await tune(model, device, { plan, bindings: { ...assumedLengths(model), ...args.bind }, budget: budget * 1e3, progress }) });
+      tuned.push({ model: model.name, kernels: await tune(model, device, { plan, bindings: { ...assumedLengths(model), ...args.assume, ...args.bind }, budget: budget * 1e3, progress }) });
     }
   } finally {
     device.destroy();

@@ -81,22 +81,25 @@ export function foldsOf(region: Region): readonly Member[] {
   }
 }
 
+/** Part of the memory's time that arithmetic of one core does not hide: what a kernel hands to the next one is not free beside it. */
+const unhidden = 1 / 16;
+
 export function costOf(region: Region, context: CostContext, lanes: (region: ContractionRegion) => number): RegionCost | Illegal {
-  const { target } = context;
+  const { target, target: { cost } } = context;
   const reads = [...tensorsRead(region)];
   const writes = region.outputs.map((output) => output.definition.name);
   if (reads.length + writes.length > target.limits.storageBuffers) return { illegal: bindingLimit(reads.length + writes.length, target.limits.storageBuffers) };
   const bytes = [...reads, ...writes].reduce((sum, name) => sum + bytesOf(context, name), 0);
   const work = workOf(region, context, lanes);
   if ("illegal" in work) return work;
-  const { cost } = target;
   const occupancy = Math.min(1, work.invocations / (cost.parallelWorkgroups * 64));
   const memory = bytes / cost.gigabytesPerSecond / 1e3;
   const cache = work.cacheBytes / cost.cacheGigabytesPerSecond / 1e3;
   const arithmetic = work.flops / cost.gigaflopsPerSecond / 1e3 + (work.barriers * cost.barrierNanoseconds) / 1e3;
   // In software loads and arithmetic are instructions of the same cores: nothing hides behind the other.
-  const busy = inSoftware(cost) ? Math.max(memory, (cache + arithmetic) / occupancy) : Math.max(memory, cache / occupancy, arithmetic / occupancy);
-  const bound = cost.launchMicroseconds > busy ? "launch" : busy === memory ? "memory" : cache >= arithmetic ? "cache" : "arithmetic";
+  const hidden = Math.max(memory, (inSoftware(cost) ? cache + arithmetic : Math.max(cache, arithmetic)) / occupancy);
+  const busy = target.name === "wasm" ? hidden + memory * unhidden : hidden;
+  const bound = cost.launchMicroseconds > busy ? "launch" : hidden === memory ? "memory" : cache >= arithmetic ? "cache" : "arithmetic";
   return { tile: work.tile, microseconds: cost.launchMicroseconds + busy, bytes, flops: work.flops, bound, occupancy };
 }
 

@@ -6,7 +6,7 @@
 import type { Expr, Expressions, Range } from "../folds/expression.ts";
 import { substitute } from "../folds/inline.ts";
 import type { Definition, Recurrence } from "../folds/node.ts";
-import { extentNames } from "../ir/extent.ts";
+import { type Extent, extentNames } from "../ir/extent.ts";
 import type { ContractionShape } from "./contraction-shape.ts";
 import type { SequenceTile } from "../schedule/tile.ts";
 import type { SequenceShape } from "./sequence.ts";
@@ -58,6 +58,8 @@ export interface ContractionRegion extends RegionBase {
   readonly siblings: readonly Product[];
   /** Stored panels that hold the right operand, product by product; see pack-operands.ts. */
   readonly panels?: readonly (string | undefined)[];
+  /** Columns of the right operands as they are stored, where that is more than the product has: a multiple of four; see pack-operands.ts. */
+  readonly storedColumns?: Extent;
   /** Row folds needed while multiplying: computed first, by each workgroup for its rows. */
   readonly prologue: readonly Member[];
   /** Row folds over k needed only afterwards: accumulated in the main loop. */

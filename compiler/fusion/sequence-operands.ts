@@ -11,7 +11,7 @@ import { addExtents, constantExtent, type Extent, productOfExtents } from "../ir
 import type { TensorType } from "../ir/types.ts";
 import type { CostContext } from "./cost.ts";
 import { lengthOf } from "./lengths.ts";
-import { panelDefinition, panelLoad } from "./pack-operands.ts";
+import { panels as panelLayout } from "./operand-layout.ts";
 import { type SequenceShape, sequenceShape } from "./sequence.ts";
 
 export interface PackedOperands {
@@ -81,12 +81,12 @@ function withPanels(e: Expressions, recurrence: Recurrence, shape: SequenceShape
     const { right } = stage;
     const operand = { columns: stage.columns, inner: fold.ranges };
     const own = new Set<Range>([...operand.columns, ...operand.inner]);
-    const name = `${stage.name}.panels`;
-    const definition = [...right.ranges].every((range) => own.has(range)) && right.loads.length === 1 ? panelDefinition(e, name, operand, right, undefined) : undefined;
+    const name = `${stage.name}${panelLayout.ending}`;
+    const definition = [...right.ranges].every((range) => own.has(range)) && right.loads.length === 1 ? panelLayout.definition(e, name, operand, right, undefined) : undefined;
     if (!definition) continue;
-    more.push({ definition, phase: "prepare", reason: "panels of a parameter, in the order in which the product reads them: made once, in prepare" });
+    more.push({ definition, phase: "prepare", reason: panelLayout.reason });
     panels.set(stage.name, name);
-    rewrittenBody = { ...rewrittenBody, body: rewrittenBody.body.map((each) => (each.name === stage.name ? { ...each, body: rewrite(e, each.body, (node) => (node === right ? panelLoad(e, name, operand, right) : undefined)) } : each)) };
+    rewrittenBody = { ...rewrittenBody, body: rewrittenBody.body.map((each) => (each.name === stage.name ? { ...each, body: rewrite(e, each.body, (node) => (node === right ? panelLayout.load(e, name, operand, right) : undefined)) } : each)) };
   }
   return { recurrence: rewrittenBody, made: [...made, ...more], panels };
 }

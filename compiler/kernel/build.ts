@@ -6,7 +6,7 @@
 import type { ExtentTree } from "../ir/extent.ts";
 import type { DType } from "../ir/types.ts";
 import { evaluateInstruction, instructions, resultType } from "./instructions.ts";
-import { type Builtin, type Expression, i32, type Instruction, type Lanes, scalarType, type ValueType } from "./node.ts";
+import { type Builtin, type Expression, i32, type Instruction, type Lanes, scalarType, type SubgroupOperation, type ValueType } from "./node.ts";
 import { bitcastNumber, convertNumber, roundTo } from "./numbers.ts";
 import { type Facts, noFacts, rangeOf } from "./ranges.ts";
 import { simplifyProduct, simplifyQuotient, simplifySum } from "./simplify-integer.ts";
@@ -39,6 +39,9 @@ export function convert(arg: Expression, scalar: DType): Expression {
   if (arg.kind === "const") return constant(scalar, convertNumber(arg.value, arg.type.scalar, scalar));
   return { kind: "convert", type: { scalar, lanes: arg.type.lanes }, arg };
 }
+
+/** Over the invocations of a subgroup; must become the value of a `let`. */
+export const subgroup = (op: SubgroupOperation, arg: Expression): Expression => ({ kind: "subgroup", type: arg.type, op, arg });
 
 /** The same bits as f32, i32 or u32. */
 export function bitcast(arg: Expression, scalar: DType): Expression {

@@ -34,6 +34,7 @@ function depthOf(e: Expression, scope: Scope): number {
       return depthOf(e.arg, scope);
     case "load":
     case "element":
+    case "subgroup":
       return Number.POSITIVE_INFINITY;
     case "const":
     case "extent":
@@ -73,6 +74,7 @@ function rewriteExpression(e: Expression, scope: Scope): Expression {
     }
     case "vector":
       return { ...e, args: e.args.map(again) };
+    case "subgroup":
     case "convert":
     case "bitcast":
     case "splat":

@@ -71,7 +71,7 @@ function valueOf(e: Expression, known: Known, state: State, group?: number): num
     case "ref":
       return known.get(e.name) ?? (group === undefined ? undefined : state.guesses.get(e.name));
     case "builtin":
-      return e.builtin === "thread" ? known.get("thread") : group;
+      return e.builtin === "thread" ? known.get("thread") : e.builtin === "subgroup_size" ? undefined : group;
     case "instruction": {
       const values = e.args.map((arg) => valueOf(arg, known, state, group));
       const scalar = e.args.at(-1)?.type.scalar ?? "f32";

@@ -27,7 +27,7 @@ function namesSetIn(loop: Loop): Set<string> {
 const mayFail = (e: Expression): boolean => e.kind === "instruction" && (e.op === "div" || e.op === "rem") && !(e.args[1]?.kind === "const" && e.args[1].value > 0);
 
 function isInvariant(e: Expression, set: ReadonlySet<string>): boolean {
-  if (e.kind === "load" || e.kind === "element" || mayFail(e)) return false;
+  if (e.kind === "load" || e.kind === "element" || e.kind === "subgroup" || mayFail(e)) return false;
   if (e.kind === "ref") return !set.has(e.name);
   return childrenOf(e).every((child) => isInvariant(child, set));
 }
@@ -107,6 +107,7 @@ class Hoisting {
       case "instruction":
       case "vector":
         return { ...e, args: e.args.map((inner) => this.#rewrite(inner, set, moved)) };
+      case "subgroup":
       case "convert":
       case "bitcast":
       case "splat":

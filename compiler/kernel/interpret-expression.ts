@@ -1,8 +1,10 @@
 /** Expressions of the interpreter: each is compiled once to a closure that gives its lanes for one invocation. */
 import { instructions, evaluateInstruction } from "./instructions.ts";
-import type { Buffer, Builtin, Expression, Kernel } from "./node.ts";
+import type { Buffer, Builtin, Expression, Kernel, SubgroupOperation } from "./node.ts";
 import { bitcastNumber, convertNumber, evaluateExtent } from "./numbers.ts";
+import type { ReadBack } from "./read-back.ts";
 import type { SharedMemory } from "./shared-memory.ts";
+import type { SubgroupMapping } from "./subgroups.ts";
 import { required } from "../errors.ts";
 
 /** Memory of a buffer. f16 buffers hold half-precision numbers as f32; bool buffers hold 0 and 1. */
@@ -14,6 +16,8 @@ export interface Machine {
   readonly bindings: Readonly<Record<string, number>>;
   readonly memory: ReadonlyMap<string, BufferData>;
   readonly shared: SharedMemory;
+  readonly readBack: ReadBack;
+  readonly subgroups: SubgroupMapping;
   readonly fault: (message: string) => Error;
 }
 
@@ -28,6 +32,15 @@ export interface Frame {
   readonly y: number;
   readonly z: number;
   readonly thread: number;
+  /** What this invocation gives to an operation of its subgroup; interpret.ts puts the result in its place. */
+  exchanged: Lanewise;
+}
+
+/** Where an invocation waits for others. */
+export interface Stop {
+  readonly where: string;
+  /** Absent: a barrier. */
+  readonly subgroup?: { readonly op: SubgroupOperation; readonly scalar: Expression["type"]["scalar"] };
 }
 
 export type Compute = (frame: Frame) => Lanewise;
@@ -41,7 +54,7 @@ export function slotOf(slots: Slots, name: string): number {
   return slot;
 }
 
-const builtins: Readonly<Record<Builtin, (frame: Frame) => number>> = {
+const builtins: Readonly<Record<Exclude<Builtin, "subgroup_size">, (frame: Frame) => number>> = {
   group_x: (frame) => frame.x, group_y: (frame) => frame.y, group_z: (frame) => frame.z, thread: (frame) => frame.thread,
   thread_x: (frame) => frame.x, thread_y: (frame) => frame.y, thread_z: (frame) => frame.z,
 };
@@ -105,6 +118,7 @@ export function compileExpression(e: Expression, machine: Machine, slots: Slots)
       return () => value;
     }
     case "builtin": {
+      if (e.builtin === "subgroup_size") return () => [machine.subgroups.size];
       const read = builtins[e.builtin];
       return (frame) => [read(frame)];
     }
@@ -112,8 +126,10 @@ export function compileExpression(e: Expression, machine: Machine, slots: Slots)
       const { lanes } = e.type;
       const position = compilePosition(machine, bufferOf(machine, e.buffer), e.index.map(compile), lanes);
       const data = required(machine.memory.get(e.buffer), "interpret", `buffer '${e.buffer}'`);
+      const watched = machine.readBack.watches(e.buffer);
       return (frame) => {
         const at = position(frame);
+        if (watched) machine.readBack.read(e.buffer, at, lanes);
         return lanes === 1 ? [data[at] ?? NaN] : Array.from(data.subarray(at, at + lanes));
       };
     }
@@ -134,6 +150,8 @@ export function compileExpression(e: Expression, machine: Machine, slots: Slots)
     }
     case "instruction":
       return compileInstruction(e, e.args.map(compile), machine);
+    case "subgroup":
+      throw machine.fault(`${e.op} is not the whole value of a let`);
     case "convert":
     case "bitcast": {
       const arg = compile(e.arg);

@@ -1,21 +1,21 @@
-/** Statements of the interpreter: compiled once to closures; those that hold a barrier become generators. */
-import { bufferOf, compileExpression, compilePosition, type Compute, type Frame, type Machine, type Slots, slotOf } from "./interpret-expression.ts";
-import type { Statement } from "./node.ts";
+/** Statements of the interpreter: compiled once to closures; those in which invocations wait for each other become generators. */
+import { bufferOf, compileExpression, compilePosition, type Compute, type Frame, type Machine, type Slots, slotOf, type Stop } from "./interpret-expression.ts";
+import type { Expression, Statement } from "./node.ts";
 import { visitStatements } from "./traverse.ts";
 import { required } from "../errors.ts";
 
-export type { Frame, Machine } from "./interpret-expression.ts";
+export type { Frame, Machine, Stop } from "./interpret-expression.ts";
 
-/** `steps` yields the path of each barrier it reaches; absent when there is none inside. */
+/** `steps` yields at each barrier and subgroup operation that it reaches; absent when there is none inside. */
 interface Action {
   readonly run: (frame: Frame) => void;
-  readonly steps?: (frame: Frame) => Generator<string, void>;
+  readonly steps?: (frame: Frame) => Generator<Stop, void>;
 }
 
-function holdsBarrier(statement: Statement): boolean {
+function holdsStop(statement: Statement): boolean {
   let found = false;
   visitStatements([statement], (inner) => {
-    if (inner.kind === "barrier") found = true;
+    if (inner.kind === "barrier" || (inner.kind === "let" && inner.value.kind === "subgroup")) found = true;
   });
   return found;
 }
@@ -89,7 +89,29 @@ function compileStore(statement: Extract<Statement, { kind: "store" }>, machine:
   const index = statement.index.map((entry) => compileExpression(entry, machine, slots));
   const position = compilePosition(machine, bufferOf(machine, statement.buffer), index, statement.value.type.lanes);
   const data = required(machine.memory.get(statement.buffer), "interpret", `buffer '${statement.buffer}'`);
-  return { run: (frame) => data.set(value(frame), position(frame)) };
+  if (!machine.readBack.watches(statement.buffer)) return { run: (frame) => data.set(value(frame), position(frame)) };
+  return {
+    run(frame) {
+      const stored = value(frame);
+      const at = position(frame);
+      machine.readBack.write(statement.buffer, at, stored.length);
+      data.set(stored, at);
+    },
+  };
+}
+
+function compileSubgroup(name: string, e: Extract<Expression, { kind: "subgroup" }>, path: string, machine: Machine, slots: Slots): Action {
+  const given = compileExpression(e.arg, machine, slots);
+  const slot = slotOf(slots, name);
+  const stop: Stop = { where: `${e.op} at ${path}`, subgroup: { op: e.op, scalar: e.type.scalar } };
+  return {
+    run: () => undefined,
+    *steps(frame) {
+      frame.exchanged = given(frame);
+      yield stop;
+      frame.values[slot] = frame.exchanged;
+    },
+  };
 }
 
 function compileStatement(statement: Statement, path: string, machine: Machine, slots: Slots): Action {
@@ -97,6 +119,7 @@ function compileStatement(statement: Statement, path: string, machine: Machine, 
     case "let":
     case "var":
     case "assign": {
+      if (statement.kind === "let" && statement.value.kind === "subgroup") return compileSubgroup(statement.name, statement.value, path, machine, slots);
       const value = compileExpression(statement.value, machine, slots);
       const slot = slotOf(slots, statement.name);
       return { run: (frame) => void (frame.values[slot] = value(frame)) };
@@ -114,13 +137,15 @@ function compileStatement(statement: Statement, path: string, machine: Machine, 
       return compileFor(statement, path, machine, slots);
     case "if":
       return compileIf(statement, path, machine, slots);
-    case "barrier":
+    case "barrier": {
+      const stop: Stop = { where: `the barrier at ${path}` };
       return {
         run: () => undefined,
         *steps() {
-          yield `the barrier at ${path}`;
+          yield stop;
         },
       };
+    }
     case "comment":
       return { run: () => undefined };
     default:
@@ -133,7 +158,7 @@ function compileBlock(statements: readonly Statement[], path: string, machine: M
   const run = (frame: Frame): void => {
     for (const action of actions) action.run(frame);
   };
-  if (!statements.some(holdsBarrier)) return { run };
+  if (!statements.some(holdsStop)) return { run };
   return {
     run,
     *steps(frame) {
@@ -144,11 +169,11 @@ function compileBlock(statements: readonly Statement[], path: string, machine: M
   };
 }
 
-/** The body as a generator of barriers, and the number of slots a frame needs. */
-export function compileBody(machine: Machine): { readonly start: (frame: Frame) => Generator<string, void>; readonly slots: number } {
+/** The body as a generator of stops, and the number of slots a frame needs. */
+export function compileBody(machine: Machine): { readonly start: (frame: Frame) => Generator<Stop, void>; readonly slots: number } {
   const slots: Slots = new Map();
   const body = compileBlock(machine.kernel.body, "body", machine, slots);
-  function* start(frame: Frame): Generator<string, void> {
+  function* start(frame: Frame): Generator<Stop, void> {
     if (body.steps) yield* body.steps(frame);
     else body.run(frame);
   }

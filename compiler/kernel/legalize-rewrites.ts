@@ -4,9 +4,9 @@
  */
 import { add, convert, float, instruction, select } from "./build.ts";
 import type { Expression, Instruction, Kernel } from "./node.ts";
-import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, isConstant, isInfiniteByBits, isInfiniteByOrder, isNaNByBits, isNaNByOrder, logarithmByBits, logarithmByOrder, maskByRemainder, power, roundTies, same, shiftByProduct, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, smallPower, truncation } from "./prelude.ts";
+import { exponential, exponentialByOrder, extremumByBits, extremumByOrder, isConstant, isInfiniteByBits, isInfiniteByOrder, isNaNByBits, isNaNByOrder, logarithmByBits, logarithmByOrder, maskByRemainder, power, roundTies, same, shiftByProduct, signOf, type Site, sizeOfPower, sizeOfPowerByOrder, truncation } from "./prelude.ts";
 import { type Facts, rangeOf } from "./ranges.ts";
-import { exponentialByPolynomial, logarithmByPolynomial } from "./vector-functions.ts";
+import { exponentialByPolynomial, logarithmByPolynomial, powerByPolynomial } from "./vector-functions.ts";
 
 export type LegalizeTarget = "wgsl" | "gpujs" | "wasm";
 
@@ -74,7 +74,7 @@ const wasmRewrites: ReadonlyMap<Instruction, Rewrite> = new Map<Instruction, Rew
   ["exp2", unary((a, at) => exponentialByPolynomial("exp2", a, at))],
   ["log", unary((a, at) => logarithmByPolynomial("log", a, at))],
   ["log2", unary((a, at) => logarithmByPolynomial("log2", a, at))],
-  ["pow", binary((a, b, at) => smallPower(a, b, at))],
+  ["pow", binary((a, b, at) => power(a, b, at, powerByPolynomial))],
   ["sign", unary(signOf)],
   ["abs", unary((a, at) => (isFloating(a) || a.type.lanes > 1 ? undefined : absoluteInteger(at.once(a, "value"))))],
   ["is_nan", unary((a, at) => notItself(at.once(a, "value")))],

@@ -9,7 +9,7 @@ import { type Context, isFloating, type LegalizeTarget, rewrites } from "./legal
 import { apply, bitcast, constant, convert, float, foldConstants, instruction, ref, select } from "./build.ts";
 import { type Expression, type Kernel, scalarType, type Statement } from "./node.ts";
 import { freshName } from "./names.ts";
-import { same, truncation } from "./prelude.ts";
+import { same, subgroupExtremumByBits, truncation } from "./prelude.ts";
 import { type Range, rangeOf } from "./ranges.ts";
 import { splitWords } from "./split-words.ts";
 import { childrenOf, declaredNames } from "./traverse.ts";
@@ -32,6 +32,11 @@ function legalizeExpression(e: Expression, context: Context): Expression {
       if (folded) return again(folded);
       const args = e.args.map(again);
       return rewrites[context.target].get(e.op)?.(args, context) ?? apply(e.op, args, context.facts);
+    }
+    case "subgroup": {
+      const arg = again(e.arg);
+      const extremum = e.op === "subgroup_max" ? "max" : e.op === "subgroup_min" ? "min" : undefined;
+      return extremum !== undefined && isFloating(arg) ? subgroupExtremumByBits(extremum, arg, context) : { ...e, arg };
     }
     case "convert":
       return legalizeConvert(again(e.arg), e.type.scalar, context);

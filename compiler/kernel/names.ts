@@ -2,9 +2,10 @@
 import { dtypes } from "../ir/types.ts";
 import { instructions } from "./instructions.ts";
 import type { Builtin, Instruction } from "./node.ts";
+import { subgroupOperations } from "./subgroups.ts";
 
 const builtins: Readonly<Record<Builtin, true>> = {
-  group_x: true, group_y: true, group_z: true, thread: true, thread_x: true, thread_y: true, thread_z: true,
+  group_x: true, group_y: true, group_z: true, thread: true, subgroup_size: true, thread_x: true, thread_y: true, thread_z: true,
 };
 
 export const isBuiltin = (word: string): word is Builtin => Object.hasOwn(builtins, word);
@@ -13,7 +14,7 @@ export const isInstruction = (word: string): word is Instruction => Object.hasOw
 
 /** Words of the text form that cannot be names. */
 const reservedWords: ReadonlySet<string> = new Set([
-  ...Object.keys(builtins), ...Object.keys(instructions), ...dtypes, ...dtypes.map((dtype) => `bits_${dtype}`),
+  ...Object.keys(builtins), ...Object.keys(instructions), ...Object.keys(subgroupOperations), ...dtypes, ...dtypes.map((dtype) => `bits_${dtype}`),
   "true", "false", "nan", "inf", "nanh", "infh", "splat2", "splat4", "vec2", "vec4",
   "kernel", "workgroup", "grid", "extents", "read", "write", "columns", "shared",
   "let", "var", "array", "for", "in", "step", "unroll", "if", "else", "barrier",

@@ -24,7 +24,15 @@ export type Instruction =
   /** select(condition, whenTrue, whenFalse) */
   | "select";
 
+/**
+ * What the invocations of a subgroup work out together: one value for all of them, and for `subgroup_exclusive_add` the sum of
+ * those before it. How large a subgroup is, and which invocations are in it, is the device's choice; see subgroups.ts.
+ */
+export type SubgroupOperation = "subgroup_add" | "subgroup_max" | "subgroup_min" | "subgroup_exclusive_add";
+
 export type Builtin = "group_x" | "group_y" | "group_z" | "thread"
+  /** workgroup kernels only: invocations of a full subgroup */
+  | "subgroup_size"
   /** thread kernels only: the coordinates of the output element, x fastest */
   | "thread_x" | "thread_y" | "thread_z";
 
@@ -39,6 +47,8 @@ export type Expression =
   /** Private or workgroup array declared in this kernel; unit of the index: array elements (which may have lanes). */
   | { readonly kind: "element"; readonly type: ValueType; readonly array: string; readonly index: Expression }
   | { readonly kind: "instruction"; readonly type: ValueType; readonly op: Instruction; readonly args: readonly Expression[] }
+  /** Over the invocations of a subgroup, lane by lane; only as the whole value of a `let`, in uniform control flow (the verifier checks). */
+  | { readonly kind: "subgroup"; readonly type: ValueType; readonly op: SubgroupOperation; readonly arg: Expression }
   | { readonly kind: "convert"; readonly type: ValueType; readonly arg: Expression }
   | { readonly kind: "bitcast"; readonly type: ValueType; readonly arg: Expression }
   /** One scalar repeated over the lanes. */

@@ -8,6 +8,7 @@ import { resultType } from "./instructions.ts";
 import { isBuiltin, isInstruction } from "./names.ts";
 import { bool, type Expression, f32, i32, type Lanes, scalarType, type ValueType } from "./node.ts";
 import { infixOperators, laneNames } from "./print.ts";
+import { isSubgroupOperation } from "./subgroups.ts";
 import type { Cursor, Token } from "./tokens.ts";
 
 /** What the names of a kernel stand for. */
@@ -86,6 +87,7 @@ function parseCall(cursor: Cursor, names: NameTable, token: Token): Expression {
   const [first] = args;
   if (!first) return cursor.fail("a call needs arguments");
   if (isInstruction(word)) return { kind: "instruction", type: resultType(word, args.map((arg) => arg.type)), op: word, args };
+  if (isSubgroupOperation(word)) return args.length === 1 ? { kind: "subgroup", type: first.type, op: word, arg: first } : cursor.fail(`${word} takes one operand`, token);
   if (isDType(word)) return { kind: "convert", type: { scalar: word, lanes: first.type.lanes }, arg: first };
   const target = word.replace(/^bits_/, "");
   if (target !== word && isDType(target)) return { kind: "bitcast", type: { scalar: target, lanes: first.type.lanes }, arg: first };

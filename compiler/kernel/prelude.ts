@@ -62,6 +62,21 @@ export function extremumByBits(op: "max" | "min", a: Expression, b: Expression, 
   return select(instruction("or", instruction(op === "max" ? "lt" : "gt", x, y), isNaNByBits(y)), y, x);
 }
 
+/** Bits of a float as an i32 that is ordered as the floats are, and back again: it is its own inverse. */
+const ordered = (bits: Expression): Expression => instruction("bit_xor", bits, instruction("bit_and", instruction("shift_right", bits, same(31, bits)), same(0x7fffffff, bits)));
+
+/** Bits that are ordered above, or below, those of every number. */
+const nanBits = { max: 0x7fc00000, min: -0x400000 } as const;
+
+/** The extremum over a subgroup, where a device may drop NaN: over integers of the same order, in which NaN comes last. */
+export function subgroupExtremumByBits(op: "max" | "min", a: Expression, site: Site): Expression {
+  const x = site.once(convert(a, "f32"), "value");
+  const bits = bitcast(x, "i32");
+  const key = ordered(site.once(select(isNaNByBits(x), same(nanBits[op], bits), bits), "bits"));
+  const merged = site.once({ kind: "subgroup", type: key.type, op: `subgroup_${op}`, arg: key }, "merged");
+  return convert(bitcast(ordered(merged), "f32"), a.type.scalar);
+}
+
 /** The same for targets without a bitcast: unordered operands fail both comparisons, and their sum is NaN. */
 export function extremumByOrder(op: "max" | "min", a: Expression, b: Expression, site: Site): Expression {
   if (isConstant(b)) return clampAt(op, site.once(a, "value"), b);

@@ -83,6 +83,8 @@ export function printExpression(e: Expression, above = 0): string {
       const text = `${printExpression(left, operator.precedence)} ${operator.symbol} ${printExpression(right, operator.precedence + 1)}`;
       return operator.precedence < above ? `(${text})` : text;
     }
+    case "subgroup":
+      return call(e.op, [e.arg]);
     case "convert":
       return call(e.type.scalar, [e.arg]);
     case "bitcast":

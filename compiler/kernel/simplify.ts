@@ -31,6 +31,8 @@ export function rebuild(e: Expression, facts: Facts, replacements: Replacements)
       return element(e.array, e.type, again(e.index));
     case "instruction":
       return apply(e.op, e.args.map(again), facts);
+    case "subgroup":
+      return { ...e, arg: again(e.arg) };
     case "convert":
       return convert(again(e.arg), e.type.scalar);
     case "bitcast":

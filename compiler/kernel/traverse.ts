@@ -17,6 +17,7 @@ export function childrenOf(expression: Expression): readonly Expression[] {
     case "instruction":
     case "vector":
       return expression.args;
+    case "subgroup":
     case "convert":
     case "bitcast":
     case "splat":
@@ -91,6 +92,7 @@ export function sameExpression(a: Expression, b: Expression): boolean {
   if (a.kind === "load" && b.kind === "load" && a.buffer !== b.buffer) return false;
   if (a.kind === "element" && b.kind === "element" && a.array !== b.array) return false;
   if (a.kind === "instruction" && b.kind === "instruction" && a.op !== b.op) return false;
+  if (a.kind === "subgroup" && b.kind === "subgroup" && a.op !== b.op) return false;
   if (a.kind === "lane" && b.kind === "lane" && a.lane !== b.lane) return false;
   const left = childrenOf(a);
   const right = childrenOf(b);

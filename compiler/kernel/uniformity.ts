@@ -1,6 +1,6 @@
 /**
  * Which values and which control flow are the same for every invocation of a workgroup. A barrier elsewhere is a
- * deadlock, so WGSL refuses it; this analysis refuses the same kernels before any text is printed.
+ * deadlock, and a sum over a subgroup lacks a part, so WGSL refuses them; this analysis refuses the same kernels before any text is printed.
  */
 import type { Expression, Kernel, Statement } from "./node.ts";
 import { childrenOf, expressionsOf } from "./traverse.ts";
@@ -13,14 +13,18 @@ interface Uniformity {
 }
 
 function isVarying(e: Expression, state: Uniformity): boolean {
-  if (e.kind === "builtin" && e.builtin === "thread") return true;
+  if (e.kind === "builtin" && (e.builtin === "thread" || e.builtin === "subgroup_size")) return true;
+  // The same within a subgroup, and others in the next one.
+  if (e.kind === "subgroup") return true;
   if (e.kind === "ref" && state.varying.has(e.name)) return true;
   if (e.kind === "load" && state.shared.has(e.buffer)) return true;
   if (e.kind === "element" && (state.shared.has(e.array) || state.varying.has(e.array))) return true;
   return childrenOf(e).some((child) => isVarying(child, state));
 }
 
-/** Adds to `varying` and returns the paths of barriers under non-uniform control. */
+const holdsSubgroup = (e: Expression): boolean => e.kind === "subgroup" || childrenOf(e).some(holdsSubgroup);
+
+/** Adds to `varying` and returns the paths of barriers, and of what subgroups do together, under non-uniform control. */
 function walk(statements: readonly Statement[], path: string, underVarying: boolean, state: Uniformity): string[] {
   return statements.flatMap((statement, i) => {
     const here = `${path}[${i}]`;
@@ -30,7 +34,7 @@ function walk(statements: readonly Statement[], path: string, underVarying: bool
       case "var":
       case "assign":
         if (varies) state.varying.add(statement.name);
-        return [];
+        return underVarying && holdsSubgroup(statement.value) ? [here] : [];
       case "set":
         if (varies) state.varying.add(statement.array);
         return [];
@@ -52,7 +56,7 @@ function walk(statements: readonly Statement[], path: string, underVarying: bool
   });
 }
 
-/** Paths of the barriers that not every invocation may reach. cost: the body, once per change that loops carry back. */
+/** Paths of the barriers and subgroup operations that not every invocation may reach. cost: the body, once per change that loops carry back. */
 export function divergentBarriers(kernel: Kernel): readonly string[] {
   const written = kernel.buffers.filter((buffer) => buffer.access === "write").map((buffer) => buffer.name);
   const state: Uniformity = { varying: new Set(), shared: new Set([...written, ...kernel.workgroupArrays.map((array) => array.name)]) };

@@ -72,6 +72,7 @@ function renameArrays(e: Expression, renamed: ReadonlyMap<string, string>): Expr
     case "instruction":
     case "vector":
       return { ...e, args: e.args.map(again) };
+    case "subgroup":
     case "convert":
     case "bitcast":
     case "splat":

@@ -4,10 +4,11 @@ import { instructions, operandClasses, resultType } from "./instructions.ts";
 import { type Buffer, type Expression, i32, type Kernel, type ValueType } from "./node.ts";
 import { extentTreeNames } from "./numbers.ts";
 import { printExpression, printValueType } from "./print.ts";
+import { takesOperand } from "./subgroups.ts";
 import { sameValueType } from "./traverse.ts";
 
 /** The rule that is broken; spec/kernel-ir.md says each in a sentence. */
-export type RuleLabel = "K1" | "K2" | "K3" | "K4" | "K5" | "K6" | "K7" | "K8" | "K9" | "K10" | "K11" | "K12" | "K13";
+export type RuleLabel = "K1" | "K2" | "K3" | "K4" | "K5" | "K6" | "K7" | "K8" | "K9" | "K10" | "K11" | "K12" | "K13" | "K14";
 
 export interface Violation {
   readonly label: RuleLabel;
@@ -131,6 +132,10 @@ export function checkExpression(e: Expression, scope: VerifyScope, report: Repor
     }
     case "instruction":
       return checkInstruction(e, report);
+    case "subgroup":
+      if (!sameValueType(e.type, e.arg.type)) report("K3", `${e.op} of ${printValueType(e.arg.type)} is not ${printValueType(e.type)}`);
+      if (!takesOperand(e.op, e.arg)) report("K3", `${e.op} does not take ${printValueType(e.arg.type)}`);
+      return;
     case "convert":
     case "bitcast":
     case "splat":

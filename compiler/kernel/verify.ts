@@ -61,10 +61,12 @@ function checkHeader(kernel: Kernel, report: Report): void {
 const isCounterFree = (e: Expression, changed: ReadonlySet<string>): boolean =>
   e.kind !== "load" && e.kind !== "element" && !(e.kind === "ref" && changed.has(e.name)) && childrenOf(e).every((child) => isCounterFree(child, changed));
 
-function checkLoop(loop: Extract<Statement, { kind: "for" }>, mode: Kernel["mode"], report: Report): void {
+const isConstantName = (e: Expression, mutable: ReadonlySet<string>): boolean => e.kind === "ref" && !mutable.has(e.name);
+
+function checkLoop(loop: Extract<Statement, { kind: "for" }>, { kernel: { mode }, mutable }: State, report: Report): void {
   for (const bound of [loop.start, loop.end, loop.step])
     if (!sameValueType(bound.type, i32)) report("K11", `a bound of loop '${loop.name}' is ${printValueType(bound.type)}, not i32`);
-  if (loop.step.kind === "const" ? loop.step.value < 1 : loop.step.kind !== "extent") report("K11", `the step of loop '${loop.name}' is not a positive literal or an extent`);
+  if (loop.step.kind === "const" ? loop.step.value < 1 : loop.step.kind !== "extent" && !isConstantName(loop.step, mutable)) report("K11", `the step of loop '${loop.name}' is not a positive literal, an extent or a let`);
   const changed = new Set<string>([loop.name]);
   visitStatements(loop.body, (statement) => {
     if (statement.kind === "assign") changed.add(statement.name);
@@ -103,7 +105,7 @@ function checkThreadMode(kernel: Kernel, report: Report): void {
     for (const expression of expressionsOf(statement))
       visitExpression(expression, (e) => {
         if (e.type.lanes !== 1) report("K9", "a vector in a thread kernel");
-        if (e.kind === "bitcast") report("K9", "a bitcast in a thread kernel");
+        if (e.kind === "bitcast" || e.kind === "subgroup") report("K9", `a ${e.kind === "bitcast" ? "bitcast" : "subgroup operation"} in a thread kernel`);
       });
   });
   if (stores !== 1) report("K9", `${stores} stores in a thread kernel`);
@@ -121,7 +123,11 @@ function scoped(state: State, check: () => void): void {
 
 function checkStatement(statement: Statement, path: string, state: State): void {
   const report: Report = (label, message) => state.violations.push({ label, message, path });
-  for (const expression of expressionsOf(statement)) visitExpression(expression, (e) => checkExpression(e, state, report));
+  for (const expression of expressionsOf(statement))
+    visitExpression(expression, (e) => {
+      checkExpression(e, state, report);
+      if (e.kind === "subgroup" && !(statement.kind === "let" && statement.value === e)) report("K14", `${e.op} is not the whole value of a let`);
+    });
   switch (statement.kind) {
     case "let":
     case "var":
@@ -148,7 +154,7 @@ function checkStatement(statement: Statement, path: string, state: State): void 
     case "store":
       return checkStore(statement, state, report);
     case "for":
-      checkLoop(statement, state.kernel.mode, report);
+      checkLoop(statement, state, report);
       return scoped(state, () => {
         state.values.set(statement.name, i32);
         checkBlock(statement.body, `${path}.body`, state);
@@ -187,6 +193,6 @@ export function verifyKernel(kernel: Kernel): Verified {
   for (const buffer of kernel.buffers) if (!isLanes(buffer.lanes)) report("K6", `'${buffer.name}' has ${String(buffer.lanes)} lanes`);
   if (kernel.mode === "thread") checkThreadMode(kernel, report);
   checkBlock(kernel.body, "body", state);
-  for (const path of divergentBarriers(kernel)) violations.push({ label: "K8", message: "a barrier that not every invocation may reach", path });
+  for (const path of divergentBarriers(kernel)) violations.push({ label: "K8", message: "a barrier or subgroup operation that not every invocation may reach", path });
   return { violations, workgroupBytes: workgroupBytesOf(kernel) };
 }

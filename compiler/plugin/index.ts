@@ -6,26 +6,14 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { basename, dirname, relative, resolve as resolvePath } from "node:path";
 import { createUnplugin, type UnpluginInstance } from "unplugin";
 import { refusalDiagnostic } from "../diagnostics/refusal.ts";
-import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, type PlanOptions, renderDiagnostics, type SourceFile, sourceFile, Refusal } from "../index.ts";
+import { checkSource, compileModel, type Diagnostic, emitSourceModule, type KernelTarget, renderDiagnostics, type SourceFile, sourceFile, Refusal } from "../index.ts";
 import type { SourceModel, SourceModule } from "../backends/module/emit-source-module.ts";
+import type { NormfusePluginOptions } from "./options.ts";
+import { plannedWith } from "./plan-settings.ts";
 import { docsOf } from "../ir/node.ts";
 import { positionOf } from "../source/source-file.ts";
 
-export interface NormfusePluginOptions extends Omit<PlanOptions, "sourceOf"> {
-  /** Which kernels go into the bundle, the preferred one first. Default: wgsl alone. */
-  readonly targets?: readonly [KernelTarget, ...KernelTarget[]];
-  /** Extents that are numbers at compile time, by name. */
-  readonly bind?: Readonly<Record<string, number>>;
-  /** Writes `NAME.d.nf.ts` beside each source. Default: true. */
-  readonly declarations?: boolean;
-  /** Where the runtime is imported from. Default: normfuse/runtime. */
-  readonly runtime?: string;
-  /**
-   * Whether kernels carry the lines of the source that they compute, as comments and for errors at run time. Default: in
-   * development, that is Vite's mode and webpack's `mode`, and in other bundlers NODE_ENV=development.
-   */
-  readonly places?: boolean;
-}
+export type { NormfusePluginOptions };
 
 export interface BuiltSource {
   /** The module and the text of its types; undefined when the diagnostics hold an error. */
@@ -33,9 +21,11 @@ export interface BuiltSource {
   readonly diagnostics: readonly Diagnostic[];
   /** Files that the source imports, to be watched: also those that have the mistake. */
   readonly imports: readonly string[];
+  /** Files that decide how it is planned, whether they exist or not: to be watched too. */
+  readonly settings: readonly string[];
 }
 
-/** A source file as a module. Reads the files that it imports, and nothing else. */
+/** A source file as a module. Reads the files that it imports, tiles that were tuned for it, and constants that the options name. */
 export function buildSource(path: string, text: string, options: NormfusePluginOptions = {}): BuiltSource {
   const imports: string[] = [];
   const resolve = (importer: string, specifier: string): SourceFile | undefined => {
@@ -51,21 +41,24 @@ export function buildSource(path: string, text: string, options: NormfusePluginO
     return imports.includes(named) ? sourceFile(shown, readFileSync(named, "utf8")) : undefined;
   };
   const { models, diagnostics } = checkSource(sourceFile(path, text), { resolve, ...(options.bind ? { bind: options.bind } : {}) });
-  if (diagnostics.some(isError)) return { module: undefined, diagnostics, imports };
+  const settings = plannedWith(path, options);
+  const found = { imports, settings: settings.files };
+  if (diagnostics.some(isError)) return { module: undefined, diagnostics, ...found };
+  if (settings.diagnostics.length > 0) return { module: undefined, diagnostics: [...diagnostics, ...settings.diagnostics], ...found };
   const [first, ...others] = options.targets ?? (["wgsl"] as const);
   const compiled = (model: (typeof models)[number]): SourceModel => {
-    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, { ...options, ...(options.places === true ? { sourceOf } : {}) }).artifact;
+    const artifact = (target: KernelTarget): ReturnType<typeof compileModel>["artifact"] => compileModel(model, target, { ...settings.of(model.name), ...(options.places === true ? { sourceOf } : {}) }).artifact;
     const docs = docsOf(model);
     return { artifacts: [artifact(first), ...others.map(artifact)], docs };
   };
   try {
-    return { module: emitSourceModule(models.map(compiled), basename(path), options.runtime), diagnostics, imports };
+    return { module: emitSourceModule(models.map(compiled), basename(path), options.runtime), diagnostics, ...found };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     // A place in the library has no file to point at here: the model's own does.
     const own = refusalDiagnostic(error, (named) => (named === path ? sourceFile(path, text) : imports.includes(named) ? sourceFile(named, readFileSync(named, "utf8")) : undefined));
     const { code, message, hint } = error;
-    return { module: undefined, diagnostics: [own ?? { code, severity: "error", message, hint, notes: [], span: { file: sourceFile(path, text), start: 0, end: 0 } }], imports };
+    return { module: undefined, diagnostics: [own ?? { code, severity: "error", message, hint, notes: [], span: { file: sourceFile(path, text), start: 0, end: 0 } }], ...found };
   }
 }
 
@@ -79,8 +72,9 @@ export const normfuse: UnpluginInstance<NormfusePluginOptions | undefined, false
       filter: { id: /\.nf(?:\?(?!(?:.*&)?(?:raw|url|inline)(?:[&=]|$)).*)?$/ },
       handler(text: string, id: string) {
         const path = id.split("?")[0] ?? id;
-        const { module, diagnostics, imports } = buildSource(path, text, { ...options, places: options.places ?? inDevelopment });
-        for (const file of imports) this.addWatchFile(file);
+        const { module, diagnostics, imports, settings } = buildSource(path, text, { ...options, places: options.places ?? inDevelopment });
+        // Vite resolves what is watched, and fails where there is nothing.
+        for (const file of [...imports, ...settings.filter((each) => existsSync(each))]) this.addWatchFile(file);
         const shown = diagnostics.find(isError) ?? diagnostics[0];
         if (shown) {
           const { line, column } = positionOf(shown.span.file, shown.span.start);

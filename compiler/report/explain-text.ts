@@ -21,6 +21,10 @@ export function explanationText(explanation: Explanation, scans: readonly Explai
   const shared = memory.slots.filter((slot) => slot.values.length > 1);
   lines.push("", `memory: ${size(memory.peak)} a run at most (${size(memory.separate)} with a buffer for each value), ${size(memory.lasting)} for parameters`);
   for (const slot of shared) lines.push(`  ${size(slot.bytes).padStart(9)}  ${slot.values.map(({ value }) => value).join(", then ")}`);
+  if (memory.inPlace.length > 0) {
+    lines.push("", `in place (${size(memory.apart)} at most without):`);
+    for (const { value, by, kernel, bytes: length } of memory.inPlace) lines.push(`  ${size(length).padStart(9)}  ${value} is overwritten by ${by} in ${kernel}`);
+  }
   if (explanation.alternatives.length > 1) {
     lines.push("", "plans weighed (the cost model's estimate):");
     for (const other of explanation.alternatives) lines.push(`  ${other.microseconds.toFixed(1).padStart(10)} us  ${other.dispatches} ${other.dispatches === 1 ? "dispatch  " : "dispatches"}  ${other.description}`);
@@ -33,6 +37,7 @@ function kernelLines(kernel: ExplainedKernel): string[] {
     `  ${kernel.name}  ${kernel.template}  ${size(kernel.bytes)}  ${count(kernel.flops)}flop  ${kernel.microseconds.toFixed(1)} us (${kernel.bound} bound)`,
     `    ${kernel.reads.join(", ")} -> ${kernel.writes.join(", ")}`,
     `    ${kernel.rules.length > 0 ? kernel.rules.join(" | ") : "no rule: one map"}`,
+    ...(kernel.subgroups ? ["    on devices with subgroups these merge its sums and extrema; priced without"] : []),
   ];
 }
 

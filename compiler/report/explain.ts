@@ -19,6 +19,8 @@ export interface ExplainedKernel {
   readonly writes: readonly string[];
   readonly microseconds: number;
   readonly bound: PlannedKernel["cost"]["bound"];
+  /** Whether it has a second text, for devices with subgroups. The figures are those of the first. */
+  readonly subgroups: boolean;
 }
 
 export interface Explanation {
@@ -40,10 +42,10 @@ export interface Explanation {
 
 const assumedLength = 64;
 
-/** cost: linear in the plan. Names without a binding count as 64. */
+/** cost: linear in the plan. Names without a binding count as the plan assumes, or as 64. */
 export function explain(model: string, e: Expressions, plan: Plan, bind: Bindings): Explanation {
   const names = new Set([...plan.program.sources.map((source) => source.type), ...plan.program.outputs.map((output) => output.type)].flatMap((type) => type.shape.flatMap(extentNames)));
-  const assumed = Object.fromEntries([...names].filter((name) => bind[name] === undefined).map((name) => [name, assumedLength]));
+  const assumed = Object.fromEntries([...names].filter((name) => bind[name] === undefined).map((name) => [name, plan.assume[name] ?? assumedLength]));
   const bindings = { ...assumed, ...bind };
   const all = plan.kernels.map((kernel) => explainKernel(kernel, bindings));
   const kernels = all.filter((kernel) => kernel.phase === "run");
@@ -64,7 +66,7 @@ function explainKernel(planned: PlannedKernel, bindings: Bindings): ExplainedKer
     name: planned.name, phase: planned.phase, template: planned.region.template,
     rules: planned.derivation.map((application) => application.rule),
     bytes: total([...counts.buffers.values()].map((buffer) => buffer.distinctBytes)), flops: counts.flops,
-    reads: side("read"), writes: side("write"), microseconds: planned.cost.microseconds, bound: planned.cost.bound,
+    reads: side("read"), writes: side("write"), microseconds: planned.cost.microseconds, bound: planned.cost.bound, subgroups: planned.withSubgroups !== undefined,
   };
 }
 

@@ -110,6 +110,7 @@ function memorySection({ memory, kernels }: Explanation): string {
   });
   return [
     `<h2>Memory</h2><p>${size(memory.peak)} for the values of a run, where a buffer for each would take ${size(memory.separate)} and ${size(memory.least)} are alive at once at most; ${size(memory.lasting)} for parameters. From left to right: before the run, then kernel by kernel.</p>`,
+    ...(memory.inPlace.length > 0 ? [`<p>In place (${size(memory.apart)} without): ${memory.inPlace.map(({ value, by, kernel }) => `<span class="code">${escape(value)}</span> is overwritten by <span class="code">${escape(by)}</span> in <span class="code">${escape(kernel)}</span>`).join("; ")}.</p>`] : []),
     ...(slots.length > 0 ? [`<div class="table"><table><thead><tr><th class="number">buffer</th><th>values that take turns in it</th></tr></thead><tbody>`, ...slots, `</tbody></table></div>`] : []),
   ].join("\n");
 }

@@ -31,7 +31,9 @@ export function chooseSequenceTile(region: SequenceRegion, target: Target, rows:
   const threads = kind === "processor" ? 1 : even >= fewThreads ? even : Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, ...widths) / columnLanes)));
   const wanted = rows >= 3 ? Math.min(mostRows[kind], Math.ceil(rows / (kind === "processor" && rows > 4 ? 2 : 1) / 4) * 4) : 1;
   for (let count = wanted; count >= 1; count = Math.floor(count / 2)) {
-    const tile: SequenceTile = { rows: count, rowLanes: count % 4 === 0 ? 4 : 1, threads, columnLanes };
+    // A single row of one invocation has its columns in the lanes, whatever is left over of them.
+    const inColumns = count === 1 && threads === 1;
+    const tile: SequenceTile = { rows: count, rowLanes: count % 4 === 0 ? 4 : 1, threads, columnLanes: inColumns ? 4 : columnLanes };
     if (region.workgroupBytes(tile) <= target.limits.workgroupBytes) return tile;
   }
   return undefined;

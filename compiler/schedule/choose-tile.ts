@@ -34,6 +34,9 @@ const softwareRegisterBudget = 32;
 /** Workgroups that keep the cores of a software adapter busy. */
 const fewWorkgroups = 4;
 
+/** Tiles of 64 rows by 128 columns from which on a product is large. */
+const manyWideTiles = 8;
+
 /** Elements of one row of both operands of a stream. */
 const streamBudget = 256;
 
@@ -88,8 +91,12 @@ export function chooseContractionTile(region: ContractionRegion, lanes: number, 
     return { threadsX, threadsY: 1, rowsPerThread: Math.max(1, powerOfTwoUpTo(rows * 2 - 1, 4)), columnGroups: 1, innerBlock, staged };
   }
   if (!staged) {
-    const columnGroups = Math.max(1, Math.floor((lanes === 4 ? 2 : 4) / products));
-    const threadsX = Math.min(8, Math.max(1, powerOfTwoUpTo(Math.ceil((columns ?? 64) / lanes / columnGroups), 8)));
+    const groups = Math.ceil((columns ?? 64) / lanes);
+    const tiles = (valueOf(shape.batch.map((range) => range.extent)) ?? 1) * Math.ceil((rows ?? 64) / 64);
+    // Wide tiles load less for each product, and take half a second longer to compile: for large products.
+    const isWide = lanes === 4 && tiles * Math.ceil(groups / 4 / 8) >= manyWideTiles;
+    const columnGroups = Math.max(1, Math.floor((lanes === 1 || isWide ? 4 : 2) / products));
+    const threadsX = Math.min(8, Math.max(1, powerOfTwoUpTo(Math.ceil(groups / columnGroups), 8)));
     const threadsY = powerOfTwoUpTo(Math.floor(most / threadsX), 8);
     // One invocation folds a row before the product: there must be as many as rows.
     const tallest = region.prologue.length > 0 ? threadsX : 8;

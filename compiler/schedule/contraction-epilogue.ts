@@ -10,7 +10,8 @@ import type { Expression, Instruction } from "../kernel/node.ts";
 import { clamped, type ContractionState } from "./contraction-state.ts";
 import { emitElement, emitElements, emitStore, type ElementScope } from "./element.ts";
 import { knownParts, lastPart, levelsOf, sourcesAt } from "./row-folds.ts";
-import { identityOf, merge, mergeAcross, mergeLanes, type Part } from "./statistics.ts";
+import { mergeAcross, type Part, type Team } from "./merge-across.ts";
+import { identityOf, merge, mergeLanes } from "./statistics.ts";
 
 export function emitContractionEpilogue(state: ContractionState): void {
   for (const level of levelsOf(state.flat.region.epilogue)) emitLevel(state, level);
@@ -46,7 +47,7 @@ function emitPartials(state: ContractionState): void {
       }),
     };
   });
-  const team = { rows: values.map((_, i) => localRow(state, i)), rowCount: tileRows, lane: state.threadX, lanes: tile.threadsX };
+  const team: Team = { rows: values.map((_, i) => localRow(state, i)), rowCount: tileRows, lane: state.threadX, lanes: tile.threadsX };
   const totals = mergeAcross(writer, team, parts);
   writer.if(k.eq(state.threadX, k.int(0)), () => {
     values.forEach((_, i) => {
@@ -114,7 +115,7 @@ function emitLevel(state: ContractionState, level: ContractionState["flat"]["reg
       (partials[at] as Expression[]).push(writer.let("partial", mergeLanes(part.monoid, total ?? start)));
     });
   }
-  const team = { rows: Array.from({ length: tile.rowsPerThread }, (_, i) => localRow(state, i)), rowCount: tile.threadsY * tile.rowsPerThread, lane: state.threadX, lanes: tile.threadsX };
+  const team: Team = { rows: Array.from({ length: tile.rowsPerThread }, (_, i) => localRow(state, i)), rowCount: tile.threadsY * tile.rowsPerThread, lane: state.threadX, lanes: tile.threadsX };
   mergeAcross(writer, team, parts.map((part, at) => ({ ...part, partials: partials[at] as Expression[] }))).forEach((read, at) => {
     state.statistics.set((level[at] as (typeof level)[number]).definition.name, read);
   });
@@ -157,7 +158,7 @@ function emitStores(state: ContractionState): void {
         const inTile = width !== undefined && width % (tile.threadsX * tile.columnGroups * state.lanes) === 0;
         writer.if(inTile ? k.truth(true) : k.lt(column, writer.extent(flat.column.extent)), () => {
           const products = [...state.values.keys()].map((name) => [name, values.ofElement(name, i, j)] as const);
-          const at: ElementScope = { ...exact, known, vector: { range: flat.column, lanes: state.lanes }, counters: new Map([...exact.counters, [flat.column, column]]), sources: new Map([...(exact.sources ?? []), ...products]) };
+          const at: ElementScope = { ...exact, known, vector: columnVector(state), counters: new Map([...exact.counters, [flat.column, column]]), sources: new Map([...(exact.sources ?? []), ...products]) };
           emitElements(at, bodies).forEach((value, o) => emitStore(at, (stored[o] as (typeof stored)[number]).definition.name, offsets[o] as Expr, value));
         });
       });
@@ -171,6 +172,13 @@ function emitStores(state: ContractionState): void {
   const numbered = (index: Expression): number => k.constantValue(index) ?? 0;
   const values: Values = { ofRow: (name, i) => state.own.get(name)?.[numbered(i)] as Expression, ofElement: (name, i, j) => state.values.get(name)?.[numbered(i)]?.[numbered(j)] as Expression };
   for (let i = 0; i < tile.rowsPerThread; i++) emitRow(k.int(i), values, (emit) => Array.from({ length: tile.columnGroups }, (_, j) => emit(k.int(j))));
+}
+
+/** A group of columns. Where operands are stored in more columns than the product has, the last group has lanes past the end. */
+function columnVector({ writer, flat, lanes }: ContractionState): NonNullable<ElementScope["vector"]> {
+  const width = extentValue(flat.column.extent);
+  if (lanes === 1 || (width !== undefined && width % lanes === 0)) return { range: flat.column, lanes };
+  return { range: flat.column, lanes, last: k.sub(writer.extent(flat.column.extent), k.int(1)) };
 }
 
 /** Instructions that become polynomials or calls, against one of arithmetic. */

@@ -16,6 +16,10 @@ import { identityOf, merge, mergeLanes } from "./statistics.ts";
 const longSum = 1024;
 const blockLength = 256;
 
+/** The same for windows, whose taps are neighbours two to four at a time: beyond so many terms, so many steps of their first range. */
+const longWindows = 256;
+const windowBlock = 16;
+
 const longestWindow = 5;
 
 const stagedLeft = "@left";
@@ -42,50 +46,65 @@ export function emitRegisterLoop(state: ContractionState): void {
   });
   const known = rows.map(({ scope }) => knownParts(scope, [flat.left, ...riders.map((rider) => rider.body)], new Set([flat.inner, ...flat.outer]), (expr) => expr === read));
   const inner = writer.extent(flat.inner.extent);
-  const step = (at: Expression, sums: readonly Grid[]): void => {
-    const lefts = rows.map(({ scope }, i) => {
-      const here: ElementScope = { ...scope, known: known[i] as ReadonlyMap<Expr, Expression>, counters: new Map([...scope.counters, ...state.outer, [flat.inner, at]]), vector: { range: flat.inner, lanes: innerLanes }, multiples };
-      const [value] = emitElements(here, [flat.left]) as [Expression];
-      const left = writer.let(`left_${i}`, value.type.lanes === innerLanes ? value : k.splat(value, innerLanes));
-      emitElements({ ...here, sources: new Map([...(here.sources ?? []), [stagedLeft, left]]) }, riders.map((rider) => rider.body)).forEach((body, r) => {
-        const rider = riders[r] as (typeof riders)[number];
-        const total = rider.totals[i] as Variable;
-        total.assign(merge(rider.monoid, total.ref, body.type.lanes === innerLanes ? body : k.splat(body, innerLanes)));
-      });
-      return left;
+  /** The left operand's elements from `at` on, by row; what rides is added up. */
+  const leftsAt = (at: Expression): Expression[] => rows.map(({ scope }, i) => {
+    const here: ElementScope = { ...scope, known: known[i] as ReadonlyMap<Expr, Expression>, counters: new Map([...scope.counters, ...state.outer, [flat.inner, at]]), vector: { range: flat.inner, lanes: innerLanes }, multiples };
+    const [value] = emitElements(here, [flat.left]) as [Expression];
+    const left = writer.let(`left_${i}`, value.type.lanes === innerLanes ? value : k.splat(value, innerLanes));
+    emitElements({ ...here, sources: new Map([...(here.sources ?? []), [stagedLeft, left]]) }, riders.map((rider) => rider.body)).forEach((body, r) => {
+      const rider = riders[r] as (typeof riders)[number];
+      const total = rider.totals[i] as Variable;
+      total.assign(merge(rider.monoid, total.ref, body.type.lanes === innerLanes ? body : k.splat(body, innerLanes)));
     });
+    return left;
+  });
+  /** Products of neighbours are added up before they go to the sum: the chain of additions is as much shorter. */
+  const step = (places: readonly Expression[], sums: readonly Grid[]): void => {
+    const lefts = places.map(leftsAt);
     flat.products.forEach((product, p) => {
       for (let j = 0; j < columnGroups; j++) {
         const group = k.add(state.threadX, k.int(j * tile.threadsX));
-        const rights = Array.from({ length: innerLanes }, (_, c) => writer.let(`right_${j}`, rightValue(state, product, k.add(at, k.int(c)), group)));
-        lefts.forEach((left, i) => {
+        const rights = places.map((at) => Array.from({ length: innerLanes }, (_, c) => writer.let(`right_${j}`, rightValue(state, product, k.add(at, k.int(c)), group))));
+        for (let i = 0; i < rowsPerThread; i++) {
           const sum = sums[p]?.[i]?.[j] as Variable;
-          const terms = rights.map((right, c) => k.mul(lanes === 1 ? k.lane(left, c) : k.splat(k.lane(left, c), lanes), right));
+          const terms = rights.flatMap((ofPlace, at) => ofPlace.map((right, c) => {
+            const left = k.lane(lefts[at]?.[i] as Expression, c);
+            return k.mul(lanes === 1 ? left : k.splat(left, lanes), right);
+          }));
           sum.assign(k.add(sum.ref, terms.reduce((a, b) => k.add(a, b))));
-        });
+        }
       }
     });
   };
   const length = extentValue(productOfExtents(flat.region.shape.inner.map((range) => range.extent)));
-  const isShort = length !== undefined && length <= longSum;
+  const isShort = length !== undefined && length <= (flat.outer.length > 0 ? longWindows : longSum);
   const newParts = (): readonly Grid[] => flat.products.map(() => grid(rowsPerThread, columnGroups, (i, j) => writer.variable(`part_${i}_${j}`, zero)));
-  const along = (sums: readonly Grid[]): void => writer.for("k", k.int(0), inner, k.int(innerLanes), (at) => step(at, sums), isUnrolled(flat.inner));
+  const taps = flat.outer.length > 0 && innerLanes === 1 && isUnrolled(flat.inner) ? (extentValue(flat.inner.extent) ?? 1) : 1;
+  const along = (sums: readonly Grid[]): void => {
+    if (taps > 1) step(Array.from({ length: taps }, (_, tap) => k.int(tap)), sums);
+    else writer.for("k", k.int(0), inner, k.int(innerLanes), (at) => step([at], sums), isUnrolled(flat.inner));
+  };
   const nest = (outer: readonly Range[], sums: readonly Grid[]): void => {
     const [first, ...rest] = outer;
     if (!first) return along(sums);
-    writer.for(first.name, k.int(0), writer.extent(first.extent), k.int(1), (counter) => {
+    const within = (from: Expression, to: Expression, into: readonly Grid[]): void => writer.for(first.name, from, to, k.int(1), (counter) => {
       state.outer.set(first, counter);
-      const parts = sums === totals && !isShort ? newParts() : sums;
-      nest(rest, parts);
-      if (parts !== sums) totals.forEach((total, p) => addInto(total, parts[p] as Grid));
+      nest(rest, into);
     }, isUnrolled(first));
+    const end = writer.extent(first.extent);
+    if (sums !== totals || isShort) return within(k.int(0), end, sums);
+    writer.for("block", k.int(0), end, k.int(windowBlock), (block) => {
+      const parts = newParts();
+      within(block, writer.let("block_end", k.min(k.add(block, k.int(windowBlock)), end)), parts);
+      totals.forEach((total, p) => addInto(total, parts[p] as Grid));
+    });
   };
   if (isShort || flat.outer.length > 0) nest(flat.outer, totals);
   else
     writer.for("block", k.int(0), inner, k.int(blockLength), (block) => {
       const parts = newParts();
       const end = writer.let("block_end", k.min(k.add(block, k.int(blockLength)), inner));
-      writer.for("k", block, end, k.int(innerLanes), (at) => step(at, parts));
+      writer.for("k", block, end, k.int(innerLanes), (at) => step([at], parts));
       totals.forEach((total, p) => addInto(total, parts[p] as Grid));
     });
   for (const rider of riders) state.own.set(rider.member.definition.name, rider.totals.map((total) => writer.let("ridden", mergeLanes(rider.monoid, total.ref))));

@@ -81,7 +81,7 @@ export function addInto(totals: Grid, parts: Grid): void {
 /** The right operand for column group `group` of this tile. */
 export function rightValue(state: ContractionState, product: FlatProduct, inner: Expression, group: Expression): Expression {
   const { writer, flat, lanes, tile } = state;
-  const column = clamped(writer, k.add(state.firstColumn, k.mul(group, k.int(lanes))), flat.column.extent, tile.threadsX * tile.columnGroups * lanes, lanes);
+  const column = clamped(writer, k.add(state.firstColumn, k.mul(group, k.int(lanes))), flat.region.storedColumns ?? flat.column.extent, tile.threadsX * tile.columnGroups * lanes, lanes);
   const scope: ElementScope = {
     // Without a name, the index is a sum whose terms leave the loop.
     writer, counters: new Map([...state.outer, [flat.batch, state.batchIndex], [flat.inner, tile.staged ? writer.let("right_k", inner) : inner], [flat.column, tile.staged ? writer.let("right_column", column) : column]]),

@@ -17,7 +17,7 @@ import { emitStagedLoop } from "./contraction-staged-loop.ts";
 import { Flattening } from "./flatten.ts";
 import { type BoundKernel, ceilDivide, type KernelWriter } from "./kernel-writer.ts";
 import { emitRowFolds, knownParts, lastPart, sourcesAt, vectorizes } from "./row-folds.ts";
-import type { Team } from "./statistics.ts";
+import type { Team } from "./merge-across.ts";
 import type { ContractionTile } from "./tile.ts";
 
 /** `nested`: the contracted ranges but the last stay loops of their own, instead of quotients of one counter. */
@@ -32,9 +32,9 @@ export function flattenContraction(writer: KernelWriter, region: ContractionRegi
   return { region, flattening, batch, row, column, outer, inner, left: flattening.apply(shape.left), products: productsOf(region).map(({ definition, right }) => ({ name: definition.name, right: flattening.apply(right) })) };
 }
 
-/** Whether column groups are vec4: the right operand and every output run along aligned columns. */
+/** Whether column groups are vec4: the right operands run along aligned columns. Outputs that do not are stored one by one. */
 export function columnLanes(writer: KernelWriter, flat: FlatContraction): Lanes {
-  return flat.products.every(({ right }) => vectorizes(writer, right, flat.column, flat.column.extent)) ? 4 : 1;
+  return flat.products.every(({ right }) => vectorizes(writer, right, flat.column, flat.region.storedColumns ?? flat.column.extent)) ? 4 : 1;
 }
 
 export function scheduleContraction(writer: KernelWriter, flat: FlatContraction, tile: ContractionTile, name: string): BoundKernel {

@@ -13,6 +13,8 @@ import { divisibleByFour, type KernelWriter } from "./kernel-writer.ts";
 export interface VectorRange {
   readonly range: Range;
   readonly lanes: Lanes;
+  /** The last value of the range, where lanes may lie past it: those read what it has, and are not stored. */
+  readonly last?: Expression;
 }
 
 export interface ElementScope {
@@ -108,7 +110,7 @@ function counterOf(scope: ElementScope, range: Range): Expression {
 }
 
 /** An i32 index expression with the lane range at its counter plus `lane`. */
-function offsetValue(scope: ElementScope, expr: Expr, lane: number): Expression {
+export function offsetValue(scope: ElementScope, expr: Expr, lane: number): Expression {
   switch (expr.kind) {
     case "const":
       return k.int(expr.value);
@@ -116,7 +118,9 @@ function offsetValue(scope: ElementScope, expr: Expr, lane: number): Expression 
       return scope.writer.extent(expr.extent);
     case "index": {
       const counter = counterOf(scope, expr.range);
-      return lane !== 0 && scope.vector?.range === expr.range ? k.add(counter, k.int(lane)) : counter;
+      if (lane === 0 || scope.vector?.range !== expr.range) return counter;
+      const at = k.add(counter, k.int(lane));
+      return scope.vector.last ? k.min(at, scope.vector.last) : at;
     }
     case "apply":
       return k.instruction(expr.op, ...expr.args.map((arg) => offsetValue(scope, arg, lane)));
@@ -170,7 +174,11 @@ export function emitStore(scope: ElementScope, tensor: string, offset: Expr, val
   const wide = converted.type.lanes === lanes ? converted : k.splat(converted, lanes);
   if (isVectorAccess(scope, offset, shape)) return writer.store(tensor, offsetValue(scope, offset, 0), wide);
   const named = writer.let("stored", wide);
-  for (let i = 0; i < lanes; i++) writer.store(tensor, offsetValue(scope, offset, i), k.lane(named, i));
+  for (let i = 0; i < lanes; i++) {
+    const store = (): void => writer.store(tensor, offsetValue({ ...scope, vector: { range: vector.range, lanes } }, offset, i), k.lane(named, i));
+    if (vector.last && i > 0) writer.if(k.le(k.add(counterOf(scope, vector.range), k.int(i)), vector.last), store);
+    else store();
+  }
 }
 
 /** The largest parts of `exprs` that do not depend on `varying` ranges and are worth keeping: what a row needs once. */

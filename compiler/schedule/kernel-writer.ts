@@ -27,6 +27,17 @@ export interface BoundKernel {
   readonly kernel: Kernel;
   /** Tensor of each buffer, in buffer order. */
   readonly tensors: readonly string[];
+  /** The same kernel, buffers included, for devices with subgroups, where that is another one. */
+  readonly withSubgroups?: Kernel;
+}
+
+/** How an invocation goes through partial results on its subgroup's behalf; see subgroup-merge.ts. */
+export interface SubgroupWalk {
+  /** Invocations of its subgroup before it, and in it. */
+  readonly place: Expression;
+  readonly members: Expression;
+  /** Whether its subgroup is the one that merges. */
+  readonly leads: Expression;
 }
 
 export class KernelWriter {
@@ -37,11 +48,28 @@ export class KernelWriter {
   readonly #bufferNames = new Map<string, string>();
   readonly #arrays: WorkgroupArray[] = [];
   readonly #extents = new Set<string>();
+  readonly #subgroups: boolean;
   #block: Statement[] = [];
+  #asked = false;
+  #walk: SubgroupWalk | undefined;
 
-  constructor(e: Expressions, tensorOf: (name: string) => TensorInfo) {
+  /** `subgroups`: write the kernel for devices that have them. */
+  constructor(e: Expressions, tensorOf: (name: string) => TensorInfo, subgroups = false) {
     this.e = e;
     this.#tensorOf = tensorOf;
+    this.#subgroups = subgroups;
+  }
+
+  /** How to merge by subgroups here, where they would do; undefined where the kernel is for devices without. `emit`: before the first use, outside of loops. */
+  walkOfSubgroups(emit: (writer: KernelWriter) => SubgroupWalk): SubgroupWalk | undefined {
+    this.#asked = true;
+    if (this.#subgroups) this.#walk ??= emit(this);
+    return this.#walk;
+  }
+
+  /** Whether the kernel would be another one with subgroups. */
+  get wouldTakeSubgroups(): boolean {
+    return this.#asked;
   }
 
   unique(prefix: string): string {

@@ -8,7 +8,8 @@ import type { Expression } from "../kernel/node.ts";
 import { emitElements, type ElementScope, invariantParts, isVectorAccess } from "./element.ts";
 import type { Flattening } from "./flatten.ts";
 import type { KernelWriter } from "./kernel-writer.ts";
-import { identityOf, merge, mergeAcross, mergeLanes, type Team } from "./statistics.ts";
+import { mergeAcross, type Team } from "./merge-across.ts";
+import { identityOf, merge, mergeLanes } from "./statistics.ts";
 
 /** Terms that one lane adds up in a chain: longer sums are made of blocks, so that the error grows with the longer of the two. */
 const longestChain = 32;

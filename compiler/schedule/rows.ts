@@ -9,7 +9,7 @@ import { Flattening } from "./flatten.ts";
 import { type BoundKernel, ceilDivide, KernelWriter } from "./kernel-writer.ts";
 import { emitRowFolds, knownParts, sourcesAt, vectorizes } from "./row-folds.ts";
 import type { MapTile, RowTile } from "./tile.ts";
-import type { Team } from "./statistics.ts";
+import type { Team } from "./merge-across.ts";
 
 /** Workgroups beyond this many along x (the device's limit is 65,535) go to a second grid axis. */
 const widest = 32768;

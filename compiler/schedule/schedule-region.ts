@@ -14,17 +14,18 @@ import { scheduleSequence } from "./sequence.ts";
 import { scheduleStream } from "./stream.ts";
 import { scheduleThread } from "./thread.ts";
 
-/** cost: linear in the size of the kernel. */
-export function scheduleRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo): BoundKernel {
-  const bound = emitRegion(e, region, tile, name, tensorOf);
+/** `subgroups`: write what merges over a workgroup for devices with subgroups too. cost: linear in the size of the kernel. */
+export function scheduleRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo, subgroups = false): BoundKernel {
+  const writer = new KernelWriter(e, tensorOf);
+  const bound = emitRegion(writer, region, tile, name);
   const kernel = simplify(bound.kernel);
   // Simplification may find that a buffer is never read.
   const tensors = kernel.buffers.map((buffer) => bound.tensors[bound.kernel.buffers.findIndex((before) => before.name === buffer.name)] ?? buffer.name);
-  return { kernel, tensors };
+  if (!subgroups || !writer.wouldTakeSubgroups) return { kernel, tensors };
+  return { kernel, tensors, withSubgroups: simplify(emitRegion(new KernelWriter(e, tensorOf, true), region, tile, name).kernel) };
 }
 
-function emitRegion(e: Expressions, region: Region, tile: Tile, name: string, tensorOf: (name: string) => TensorInfo): BoundKernel {
-  const writer = new KernelWriter(e, tensorOf);
+function emitRegion(writer: KernelWriter, region: Region, tile: Tile, name: string): BoundKernel {
   if (region.template === "contraction" && tile.template === "contraction") return scheduleContraction(writer, flattenContraction(writer, region, !tile.tile.staged && isNested(region)), tile.tile, name);
   if (region.template === "contraction" && tile.template === "block") return scheduleBlock(writer, flattenContraction(writer, region), tile.tile, name);
   if (region.template === "elementwise" && tile.template === "chunk") return scheduleChunk(writer, region, tile.tile, name);

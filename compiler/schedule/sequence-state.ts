@@ -2,10 +2,12 @@
 import type { Expr, Range } from "../folds/expression.ts";
 import { flatColumn } from "../fusion/sequence.ts";
 import { required } from "../errors.ts";
+import { isSteady } from "../folds/index-arithmetic.ts";
 import { extentValue } from "../ir/extent.ts";
 import * as k from "../kernel/build.ts";
 import type { Expression, ValueType } from "../kernel/node.ts";
-import { emitElement, type ElementScope } from "./element.ts";
+import * as s from "../kernel/statements.ts";
+import { type ElementScope, offsetValue } from "./element.ts";
 import type { KernelWriter } from "./kernel-writer.ts";
 import { type FlatSequence, offsetFrom, type SequenceLayout } from "./sequence-layout.ts";
 import type { SequenceTile } from "./tile.ts";
@@ -34,12 +36,56 @@ export interface SequenceState {
   readonly read: Set<string>;
 }
 
-/** A column that an invocation owns. */
+/** A column that an invocation owns, or several neighbours as the lanes of a vector. */
 export interface Element {
-  /** Number of the column. */
+  /** Number of the column, of the first one where there are several. */
   readonly at: Expression;
   /** Its place among the columns of this invocation. */
   readonly own: Expression;
+  /** Columns in the lanes of a vector; without it one. */
+  readonly lanes?: 4;
+}
+
+/** One row and one invocation: the columns take the lanes that rows leave empty. */
+export const acrossColumns = ({ tile }: SequenceState): boolean => tile.rows === 1 && tile.threads === 1 && tile.columnLanes === 4;
+
+/** Lanes of the values of an element: neighbouring columns, or else rows. */
+export const lanesOf = ({ tile }: SequenceState, element?: Element): 1 | 4 => element?.lanes ?? tile.rowLanes;
+
+/** A value in as many lanes. */
+export const inLanes = (value: Expression, lanes: 1 | 4): Expression => (value.type.lanes === lanes ? value : k.splat(value, lanes));
+
+/** Runs through the columns of a width that this invocation owns, four at a time where the columns take the lanes. */
+export function forColumns(state: SequenceState, width: number, body: (element: Element) => void): void {
+  if (!acrossColumns(state)) return forOwn(state, width, body);
+  forVectors(state, width, body);
+  forRest(width, body);
+}
+
+/** The columns four at a time, as far as they go. */
+export function forVectors({ writer }: SequenceState, width: number, body: (element: Element) => void): void {
+  const whole = width - (width % 4);
+  if (whole === 4) body({ at: k.int(0), own: k.int(0), lanes: 4 });
+  else if (whole > 0) writer.for("i", k.int(0), k.int(whole), k.int(4), (at) => body({ at, own: at, lanes: 4 }));
+}
+
+/** The vectors of a width, some of them together; the last ones are fewer. */
+export function forBlocksOfVectors({ writer }: SequenceState, width: number, together: 2 | 4 | 6 | 8, body: (runs: readonly Run[]) => void): void {
+  const vectors = Math.floor(width / 4);
+  const blocks = Math.floor(vectors / together);
+  /** From an even vector on, `panel` panels in. */
+  const block = (panel: Expression, count: number): void => body(Array.from({ length: count }, (_, r): Run => {
+    const run = k.add(k.mul(panel, k.int(2)), k.int(r));
+    return { first: k.mul(run, k.int(4)), run, panel: { number: k.add(panel, k.int(r >> 1)), lane: r % 2 === 0 ? 0 : 4 } };
+  }));
+  if (blocks === 1) block(k.int(0), together);
+  else if (blocks > 1) writer.for("b", k.int(0), k.int(blocks), k.int(1), (b) => block(k.mul(b, k.int(together / 2)), together));
+  if (blocks * together < vectors) block(k.int((blocks * together) / 2), vectors - blocks * together);
+}
+
+/** The columns that are left over, one by one. */
+export function forRest(width: number, body: (element: Element) => void): void {
+  for (let at = width - (width % 4); at < width; at++) body({ at: k.int(at), own: k.int(at) });
 }
 
 /** Turns up to which a loop over own columns is written out, so that arrays in registers have literal indices: software has no such registers. */
@@ -78,6 +124,8 @@ export function forRuns(state: SequenceState, width: number, body: (first: Expre
 export interface Run {
   readonly first: Expression;
   readonly run: Expression;
+  /** Its panel of eight columns and its place there, where these are known apart from `first`. */
+  readonly panel?: { readonly number: Expression; readonly lane: 0 | 4 };
 }
 
 /** `together` runs at a time; more than one only where every invocation has the same number of them. */
@@ -102,8 +150,9 @@ export function forRowGroups(state: SequenceState, body: (rowGroup: Expression) 
 export function scopeAt(state: SequenceState, rowGroup: Expression, element: Element | undefined, shared: Range, counters: readonly (readonly [Range, Expression])[] = []): ElementScope {
   const { writer, flat, tile, layout, arrays, groups } = state;
   const { e } = writer;
+  const lanes = element?.lanes;
   const scope: ElementScope = {
-    writer, vector: { range: flat.row, lanes: tile.rowLanes },
+    writer, ...(lanes ? { vector: { range: shared, lanes }, multiples: new Map([[shared, lanes]]) } : { vector: { range: flat.row, lanes: tile.rowLanes } }),
     counters: new Map([
       [flat.row, k.add(state.firstRow, k.mul(rowGroup, k.int(tile.rowLanes)))],
       ...(element ? [[shared, element.at] as const] : []), ...(state.step ? [[flat.recurrence.step, state.step] as const] : []), ...counters,
@@ -115,7 +164,8 @@ export function scopeAt(state: SequenceState, rowGroup: Expression, element: Ele
         const offset = required(offsetFrom(e, place, shared), "schedule", `own column of '${name}'`);
         return k.element(home.name, home.type, k.add(k.mul(k.add(required(element, "schedule", name).own, k.int(offset / tile.threads)), k.int(groups)), rowGroup));
       }
-      return k.element(home.name, home.type, k.add(k.mul(k.lane(emitElement({ ...scope, vector: { range: flat.row, lanes: 1 } }, place), 0), k.int(groups)), rowGroup));
+      const read = (lane: number): Expression => k.element(home.name, home.type, k.add(k.mul(offsetValue(scope, place, lane), k.int(groups)), rowGroup));
+      return lanes && !isSteady(place, shared, lanes) ? k.vector(read(0), read(1), read(2), read(3)) : read(0);
     }])),
   };
   return scope;
@@ -146,6 +196,22 @@ export function clear(state: SequenceState): void {
 export function homeIndex(state: SequenceState, value: string, element: Element, rowGroup: Expression): Expression {
   const at = state.layout.homes.get(value) === "private" ? element.own : element.at;
   return k.add(k.mul(at, k.int(state.groups)), rowGroup);
+}
+
+/** Puts a value, or a vector of neighbouring columns, where it is kept. */
+export function setHome(state: SequenceState, value: string, element: Element, rowGroup: Expression, given: Expression): void {
+  const home = required(state.arrays.get(value), "schedule", value);
+  const first = homeIndex(state, value, element, rowGroup);
+  if (!element.lanes) return state.writer.add(s.set(home.name, first, given));
+  const named = state.writer.let("kept", given);
+  for (let lane = 0; lane < element.lanes; lane++) state.writer.add(s.set(home.name, k.add(first, k.int(lane)), k.lane(named, lane)));
+}
+
+/** What is kept of a value for an own element. */
+export function homeValue(state: SequenceState, value: string, element: Element, rowGroup: Expression): Expression {
+  const home = required(state.arrays.get(value), "schedule", value);
+  const read = (lane: number): Expression => k.element(home.name, home.type, k.add(homeIndex(state, value, element, rowGroup), k.int(lane)));
+  return element.lanes ? k.vector(read(0), read(1), read(2), read(3)) : read(0);
 }
 
 /** The row of a store: rows past the end repeat the last one, and store the same value again. */

@@ -9,7 +9,7 @@ import { productOfExtents, symbolExtent } from "../ir/extent.ts";
 import { firstStepOf, type SequenceRegion } from "../fusion/region.ts";
 import { flattenIndex, unflattenIndex } from "../folds/index-arithmetic.ts";
 import * as k from "../kernel/build.ts";
-import type { Expression, ValueType } from "../kernel/node.ts";
+import type { ValueType } from "../kernel/node.ts";
 import * as s from "../kernel/statements.ts";
 import { emitElement, emitStore } from "./element.ts";
 import type { BoundKernel, KernelWriter } from "./kernel-writer.ts";
@@ -17,7 +17,8 @@ import { lastPart } from "./row-folds.ts";
 import { linearGrid } from "./rows.ts";
 import { flattenSequence, groupsOf, layoutOf } from "./sequence-layout.ts";
 import { emitStages } from "./sequence-stages.ts";
-import { forOwn, forRowGroups, homeIndex, rowIndex, scopeAt, type SequenceState } from "./sequence-state.ts";
+import { forColumns, forRowGroups, homeValue, inLanes, lanesOf, rowIndex, scopeAt, type SequenceState, setHome } from "./sequence-state.ts";
+import { emitWalk, fitsSubgroups } from "./subgroup-merge.ts";
 import type { SequenceTile } from "./tile.ts";
 
 export function scheduleSequence(writer: KernelWriter, region: SequenceRegion, tile: SequenceTile, name: string): BoundKernel {
@@ -56,10 +57,9 @@ export function scheduleSequence(writer: KernelWriter, region: SequenceRegion, t
   const start = (from: (carry: (typeof flat.carries)[number]) => Expr): void => {
     for (const each of flat.carries) {
       const { carry, column } = each;
-      const home = arrays.get(carry.name);
-      if (!home) continue;
+      if (!arrays.has(carry.name)) continue;
       forRowGroups(state, (rowGroup) =>
-        forOwn(state, carry.width, (element) => writer.add(s.set(home.name, homeIndex(state, carry.name, element, rowGroup), wide(tile, emitElement(scopeAt(state, rowGroup, element, column), from(each)))))),
+        forColumns(state, carry.width, (element) => setHome(state, carry.name, element, rowGroup, inLanes(emitElement(scopeAt(state, rowGroup, element, column), from(each)), lanesOf(state, element)))),
       );
     }
   };
@@ -80,6 +80,7 @@ export function scheduleSequence(writer: KernelWriter, region: SequenceRegion, t
     writer.add(s.when(k.eq(first, k.int(0)), writer.block(() => start(({ initial }) => initial)), writer.block(() => start(before))));
   }
   const end = tile.steps === undefined ? steps : writer.let("end_step", k.min(k.add(first, k.int(tile.steps)), steps));
+  prepareMerges(state);
   writer.for("t", first, end, k.int(1), (t) => {
     const inside: SequenceState = { ...state, step: t, written: new Set(), read: new Set() };
     if (tile.threads > 1) writer.barrier();
@@ -90,22 +91,25 @@ export function scheduleSequence(writer: KernelWriter, region: SequenceRegion, t
   return writer.finish({ name, mode: "workgroup", workgroupSize: tile.threads, grid });
 }
 
-const wide = (tile: SequenceTile, value: Expression): Expression => (value.type.lanes === tile.rowLanes ? value : k.splat(value, tile.rowLanes));
+/** What merges by subgroups need is found out once, not in every step. */
+function prepareMerges({ writer, flat, tile, groups }: SequenceState): void {
+  const merges = flat.stages.some(({ stage: { manner, definition } }) => manner === "shared" && definition.fold && fitsSubgroups([definition.fold.monoid], groups, tile.threads));
+  if (merges) writer.walkOfSubgroups(emitWalk);
+}
 
 /** Carries whose place was still needed get their next values. */
 function commit(state: SequenceState): void {
   const { writer, flat, layout, arrays } = state;
   for (const { carry } of flat.carries) {
     if (layout.inPlace.has(carry.next)) continue;
-    const [from, to] = [arrays.get(carry.next), arrays.get(carry.name)];
-    if (!from || !to) continue;
+    if (!arrays.has(carry.next) || !arrays.has(carry.name)) continue;
     if (state.tile.threads > 1 && layout.homes.get(carry.name) === "workgroup" && state.read.has(carry.name)) {
       writer.barrier();
       state.read.clear();
       state.written.clear();
     }
     forRowGroups(state, (rowGroup) =>
-      forOwn(state, carry.width, (element) => writer.add(s.set(to.name, homeIndex(state, carry.name, element, rowGroup), k.element(from.name, from.type, homeIndex(state, carry.next, element, rowGroup))))),
+      forColumns(state, carry.width, (element) => setHome(state, carry.name, element, rowGroup, homeValue(state, carry.next, element, rowGroup))),
     );
   }
 }
@@ -117,13 +121,12 @@ function emitCarries(state: SequenceState, region: SequenceRegion): void {
     const result = definition.recurrence && region.recurrence.results[definition.recurrence.result];
     if (result?.kind !== "carry") continue;
     const carry = flat.carries.find((each) => each.carry.name === result.carry);
-    const home = arrays.get(result.carry);
-    if (!carry || !home) continue;
+    if (!carry || !arrays.has(result.carry)) continue;
     writer.comment(`store ${definition.name}`);
     const { e } = writer;
     const offset = flattenIndex(e, [rowIndex(state), e.index(carry.column)], [flat.row.extent, productOfExtents(carry.carry.columns.map((range) => range.extent))]);
     forRowGroups(state, (rowGroup) =>
-      forOwn(state, carry.carry.width, (element) => emitStore(scopeAt(state, rowGroup, element, carry.column), definition.name, offset, k.element(home.name, home.type, homeIndex(state, result.carry, element, rowGroup)))),
+      forColumns(state, carry.carry.width, (element) => emitStore(scopeAt(state, rowGroup, element, carry.column), definition.name, offset, homeValue(state, result.carry, element, rowGroup))),
     );
   }
 }

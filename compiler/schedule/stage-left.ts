@@ -12,7 +12,8 @@ import * as s from "../kernel/statements.ts";
 import { clamped, type ContractionState, rowCounters, type Variable } from "./contraction-state.ts";
 import { emitElements, type ElementScope } from "./element.ts";
 import { lastPart, sourcesAt } from "./row-folds.ts";
-import { identityOf, merge, mergeAcross, mergeLanes } from "./statistics.ts";
+import { mergeAcross } from "./merge-across.ts";
+import { identityOf, merge, mergeLanes } from "./statistics.ts";
 
 /** One place of the tile that an invocation fills in every block. */
 interface Place {

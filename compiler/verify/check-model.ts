@@ -18,7 +18,7 @@ import { type Deviation, worse } from "./compare.ts";
 import { type Expected, ExpectedOutputs, type HostTensors, ordinaryRms } from "./expected.ts";
 import { inputTensor, isFiniteKind, type ParameterKind, parameterTensor } from "./inputs.ts";
 import { expectKernels, type KernelExpectation } from "./expected-kernels.ts";
-import { interpretKernel, type KernelOutcome, LoadedKernel } from "./run-kernel.ts";
+import { interpretKernel, interpretWithSubgroups, type KernelOutcome, LoadedKernel } from "./run-kernel.ts";
 import { compareSteps, definitionSteps, type FirstStep, outputSteps, type StepAxis } from "./steps.ts";
 
 /** A deviation and where it was seen. */
@@ -132,7 +132,8 @@ class Checking {
 
   async open(): Promise<void> {
     for (const kernel of this.#kernels) {
-      const [violation] = verifyKernel(kernel.planned.kernel).violations;
+      const { kernel: plain, withSubgroups = plain } = kernel.planned;
+      const [violation] = [plain, withSubgroups].flatMap((each) => verifyKernel(each).violations);
       if (violation) kernel.tally.fault = `kernel ${kernel.planned.name} breaks rule ${violation.label} of the kernel IR: ${violation.message}`;
       else kernel.loaded = await LoadedKernel.load(kernel.planned, this.#device);
     }
@@ -170,7 +171,9 @@ class Checking {
       const { operands, stored } = expectation;
       this.#judge(tally, await loaded.run(operands, bindings), stored, { ...seen, by: "device" });
       // Faults of memory and order do not depend on the values: one case of each size is enough.
-      if (firstOfGroup && workOf(planned, bindings) <= interpretedWork) this.#judge(tally, interpretKernel(planned, operands, bindings), stored, { ...seen, by: "interpreter" });
+      if (!firstOfGroup || workOf(planned, bindings) > interpretedWork) continue;
+      for (const outcome of [interpretKernel(planned, operands, bindings), interpretWithSubgroups(planned, operands, bindings)])
+        if (outcome) this.#judge(tally, outcome, stored, { ...seen, by: "interpreter" });
     }
   }
 

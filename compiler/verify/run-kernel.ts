@@ -16,6 +16,7 @@ import { InternalError } from "../errors.ts";
 import type { Bindings } from "../ir/extent.ts";
 import { interpret, KernelFault } from "../kernel/interpret.ts";
 import { evaluateExtent } from "../kernel/numbers.ts";
+import { type SubgroupMapping, unusualSubgroups } from "../kernel/subgroups.ts";
 import { isFloat } from "../ir/types.ts";
 import type { PlannedKernel } from "../plan.ts";
 
@@ -37,7 +38,7 @@ export function kernelArtifact(planned: PlannedKernel, target: KernelTarget): Ar
     version: artifactVersion, model: planned.name, doc: "", target, extents: planned.kernel.extents.filter((name) => name !== planned.repeat?.extent),
     inputs: specs("read"), parameters: [], outputs: specs("write"),
     buffers: [...buffers("read"), ...buffers("write")],
-    kernels: [artifactKernel(planned.kernel, target)],
+    kernels: [artifactKernel(planned, target)],
     prepare: [], run: [{ kernel: 0, buffers: inBindingOrder(planned, target), grid: planned.kernel.grid, ...(planned.repeat ? { repeat: planned.repeat } : {}) }],
   };
 }
@@ -81,15 +82,22 @@ async function orFault<T>(work: () => Promise<T>): Promise<T | { readonly fault:
   }
 }
 
+/** Subgroups as no device has them, small enough for several in every workgroup. */
+const unusual = ({ kernel }: PlannedKernel): SubgroupMapping => unusualSubgroups(kernel.workgroupSize, 8);
+
+/** Runs the form for devices with subgroups in the interpreter; undefined where there is none. */
+export const interpretWithSubgroups = (planned: PlannedKernel, operands: KernelValues, bindings: Bindings, subgroups = unusual(planned)): KernelOutcome | undefined =>
+  planned.withSubgroups && interpretKernel({ ...planned, kernel: planned.withSubgroups }, operands, bindings, subgroups);
+
 /** Runs in the interpreter. Floats that the kernel does not write are NaN. */
-export function interpretKernel(planned: PlannedKernel, operands: KernelValues, bindings: Bindings): KernelOutcome {
+export function interpretKernel(planned: PlannedKernel, operands: KernelValues, bindings: Bindings, subgroups?: SubgroupMapping): KernelOutcome {
   const written = boundTensors(planned, "write").map(({ tensor, buffer }) => {
     const data = allocate(buffer.dtype, evaluateExtent(buffer.length, bindings));
     return { tensor, buffer, data: isFloat(buffer.dtype) ? data.fill(Number.NaN) : data };
   });
   const read = boundTensors(planned, "read").map(({ tensor, buffer }): [string, TensorData] => [buffer.name, operandOf(operands, tensor)]);
   try {
-    for (const turn of turnsOf(planned.repeat, bindings)) interpret(planned.kernel, Object.fromEntries([...read, ...written.map(({ buffer, data }): [string, TensorData] => [buffer.name, data])]), turn);
+    for (const turn of turnsOf(planned.repeat, bindings)) interpret(planned.kernel, Object.fromEntries([...read, ...written.map(({ buffer, data }): [string, TensorData] => [buffer.name, data])]), turn, subgroups);
   } catch (error) {
     if (error instanceof KernelFault) return { fault: error.message };
     throw error;

@@ -106,7 +106,7 @@ export const controlBytes = (calls: number): number => 4 * (firstCallWord + 2 * 
 /** Parts of a call's workgroups that a thread takes at a time, by threads: small enough that all end together. */
 const partsOfThread = 4;
 
-const mathFunctions = { sin: Math.sin, cos: Math.cos, pow: Math.pow, rem: (a: number, b: number): number => a % b };
+const mathFunctions = { sin: Math.sin, cos: Math.cos, rem: (a: number, b: number): number => a % b };
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Run {
   const { run } = new WebAssembly.Instance(module, { env: { memory, ...mathFunctions } }).exports;

@@ -12,11 +12,10 @@ const faultOfArtifact = "This is a fault of the artifact, not of the call; pleas
 /** For messages: the name, and where the source has what it computes. */
 export const kernelLabel = ({ name, places = [] }: ArtifactKernel): string => `'${name}'${places.length > 0 ? ` (${places.join(", ")})` : ""}`;
 
-/** throws: RuntimeError `kernel-failed`, `device-unavailable` when the kernel needs a feature that the device lacks */
+/** throws: RuntimeError `kernel-failed`, `device-unavailable` when the kernel needs f16, which the device lacks */
 export async function compileKernel(gpu: GPUDevice, kernel: WgslKernel): Promise<Pipeline> {
-  for (const [directive, feature] of [["f16", "shader-f16"], ["subgroups", "subgroups"]] as const)
-    if (new RegExp(`^\\s*enable\\s[^;]*\\b${directive}\\b`, "m").test(kernel.code) && !gpu.features.has(feature))
-      throw new RuntimeError("device-unavailable", `Kernel ${kernelLabel(kernel)} needs the feature ${feature}, which this device lacks.`, feature === "shader-f16" ? "Build the model with f16 as f32 (--f16 as-f32; option f16: \"as-f32\" of the plugin), or open a device of an adapter that has it." : "Open a device of an adapter that has it.");
+  if (/^\s*enable\s[^;]*\bf16\b/m.test(kernel.code) && !gpu.features.has("shader-f16"))
+    throw new RuntimeError("device-unavailable", `Kernel ${kernelLabel(kernel)} needs the feature shader-f16, which this device lacks.`, "Build the model with f16 as f32 (--f16 as-f32; option f16: \"as-f32\" of the plugin), or open a device of an adapter that has it.");
 
   const entries = kernel.bindings.map(
     ({ access }, binding): GPUBindGroupLayoutEntry => ({

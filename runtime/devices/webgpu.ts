@@ -139,7 +139,8 @@ export class WebGpuDevice implements Device, SharedMemory {
     );
   }
 
-  #pipeline(kernel: WgslKernel): Promise<Pipeline> {
+  #pipeline({ subgroupCode, ...plain }: WgslKernel): Promise<Pipeline> {
+    const kernel = subgroupCode && this.#gpu.features.has("subgroups") ? { ...plain, code: subgroupCode } : plain;
     const key = JSON.stringify([kernel.code, kernel.entryPoint, kernel.bindings.map(({ access }) => access), kernel.extents.length > 0]);
     const known = this.#pipelines.get(key);
     if (known) return known;

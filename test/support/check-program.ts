@@ -9,6 +9,7 @@ import type { Program } from "../../compiler/folds/node.ts";
 import { printProgram } from "../../compiler/folds/print.ts";
 import type { Bindings } from "../../compiler/ir/extent.ts";
 import type { TensorFunction } from "../../compiler/ir/node.ts";
+import { runMemory } from "../../compiler/in-place.ts";
 import { countKernel } from "../../compiler/kernel/count.ts";
 import { verifyKernel } from "../../compiler/kernel/verify.ts";
 import { evaluate } from "../../compiler/reference/evaluate.ts";
@@ -55,7 +56,7 @@ export function faultsOf(fn: TensorFunction, bindings: Bindings, seed: number, c
   return chosen.flatMap(({ title, target, options }) => {
     const compiled = compileFunction(fn, target, options);
     const { plan, lowered } = compiled;
-    const faults = plan.kernels.flatMap(({ kernel }) => [
+    const faults = runMemory(plan).kernels.flatMap(({ kernel }) => [
       ...verifyKernel(kernel).violations.map((violation) => `${title}: ${kernel.name}: ${violation.label} ${violation.message}`),
       ...(kernel.buffers.length > plan.target.limits.storageBuffers ? [`${title}: ${kernel.name} binds ${kernel.buffers.length} buffers`] : []),
       ...(verifyKernel(kernel).workgroupBytes > plan.target.limits.workgroupBytes ? [`${title}: ${kernel.name} takes ${verifyKernel(kernel).workgroupBytes} bytes of workgroup memory`] : []),

@@ -20,7 +20,9 @@ export function plantFault(compiled: Compiled, kernelName: string, mutate: Mutat
   const kernels = compiled.plan.kernels.map((planned) => {
     if (planned.name !== kernelName) return planned;
     planted = true;
-    return { ...planned, kernel: mutate(planned.kernel) };
+    // The text for devices with subgroups would run in the faulty one's place.
+    const { withSubgroups: _, ...rest } = planned;
+    return { ...rest, kernel: mutate(planned.kernel) };
   });
   if (!planted) throw new Error(`no kernel ${kernelName} among ${compiled.plan.kernels.map((planned) => planned.name).join(", ")}`);
   return { ...compiled, plan: { ...compiled.plan, kernels } };

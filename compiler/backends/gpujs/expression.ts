@@ -115,6 +115,7 @@ export function printExpression(e: Expression, printer: Printer): Printed {
       // Numbers are floats already, and legalize.ts has truncated where an integer is asked for.
       return printExpression(e.arg, printer);
     case "element":
+    case "subgroup":
     case "bitcast":
     case "splat":
     case "vector":

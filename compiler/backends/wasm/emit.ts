@@ -13,6 +13,7 @@ import { unroll } from "../../kernel/unroll.ts";
 import { encodeModule, FunctionBody, type FunctionType } from "./encode.ts";
 import { bytesOf, emitAddress, emitExpression, emitWrite } from "./expression.ts";
 import { emitLoop } from "./loop.ts";
+import { vectorOfStores } from "./neighbours.ts";
 import type { HostFunction } from "./opcodes.ts";
 import { kindOf, type Place, type Printer } from "./printer.ts";
 
@@ -32,7 +33,7 @@ export interface WasmOptions {
 /** Parameters of the function for one workgroup; `run` takes first, last, columns and rows of the grid, frame, scratch. */
 const parameters = { group_x: 0, group_y: 1, group_z: 2, frame: 3, scratch: 4 } as const;
 
-const arity: Readonly<Record<HostFunction, number>> = { sin: 1, cos: 1, pow: 2, rem: 2 };
+const arity: Readonly<Record<HostFunction, number>> = { sin: 1, cos: 1, rem: 2 };
 
 /** A cache line. unit: bytes */
 const line = 64;
@@ -72,7 +73,7 @@ function hostFunctions(kernel: Kernel): HostFunction[] {
   const found = new Set<HostFunction>();
   visitExpressions(kernel.body, (e) => {
     if (e.kind !== "instruction") return;
-    if (e.op === "sin" || e.op === "cos" || e.op === "pow") found.add(e.op);
+    if (e.op === "sin" || e.op === "cos") found.add(e.op);
     if (e.op === "rem" && e.type.scalar !== "i32" && e.type.scalar !== "u32") found.add("rem");
   });
   return [...found].sort();
@@ -147,7 +148,15 @@ function emitGroup(kernel: Kernel, relaxed: boolean, host: (name: HostFunction) 
 }
 
 function emitBlock(statements: readonly Statement[], printer: Printer, ranges: Map<string, Range>): void {
-  for (const statement of statements) emitStatement(statement, printer, ranges);
+  for (let i = 0; i < statements.length; i++) {
+    const together = vectorOfStores(statements.slice(i, i + 4));
+    if (together) {
+      const { first, value } = together;
+      const [name, index] = first.kind === "store" ? [first.buffer, required(first.index[0], "wasm", "index")] : [first.array, first.index];
+      emitStoreAt(name, index, 4, value, printer);
+      i += 3;
+    } else emitStatement(statements[i] as Statement, printer, ranges);
+  }
 }
 
 function emitStatement(statement: Statement, printer: Printer, ranges: Map<string, Range>): void {

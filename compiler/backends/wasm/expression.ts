@@ -9,6 +9,7 @@ import type { Expression, ValueType } from "../../kernel/node.ts";
 import { type Facts, rangeOf } from "../../kernel/ranges.ts";
 import { floatBytes } from "./encode.ts";
 import { emitInstruction } from "./instruction.ts";
+import { firstOfNeighbours } from "./neighbours.ts";
 import { simd } from "./opcodes.ts";
 import { elementOf, emitLane, isFloat, type Printer, splatOf } from "./printer.ts";
 
@@ -114,6 +115,11 @@ const shuffle = (lanes: readonly number[]): number[] => lanes.flatMap((lane) => 
 
 function emitVector(e: Extract<Expression, { kind: "vector" }>, printer: Printer): void {
   const { code } = printer;
+  const first = firstOfNeighbours(e.args);
+  if (first) {
+    const [name, index] = first.kind === "load" ? [first.buffer, required(first.index[0], "wasm", "index")] : [first.array, first.index];
+    return emitRead(e.type, emitAddress(name, index, 4, printer), printer);
+  }
   const columns = columnsOf(e.args);
   if (columns) {
     const { vectors: [a, b, c, d], lane } = columns as { vectors: readonly [Expression, Expression, Expression, Expression]; lane: number };
@@ -170,7 +176,7 @@ export function emitExpression(e: Expression, printer: Printer): void {
       return emitExtent(e.extent, printer);
     case "builtin":
       if (e.builtin === "thread") return code.int(0);
-      if (e.builtin === "thread_x" || e.builtin === "thread_y" || e.builtin === "thread_z") throw new InternalError("wasm", `${e.builtin} in a workgroup kernel`);
+      if (e.builtin === "thread_x" || e.builtin === "thread_y" || e.builtin === "thread_z" || e.builtin === "subgroup_size") throw new InternalError("wasm", `${e.builtin} in a workgroup kernel`);
       return code.get(printer.builtin(e.builtin));
     case "load":
       return emitRead(e.type, emitAddress(e.buffer, required(e.index[0], "wasm", "index"), 4, printer), printer);
@@ -178,6 +184,8 @@ export function emitExpression(e: Expression, printer: Printer): void {
       return emitRead(e.type, emitAddress(e.array, e.index, bytesOf(e.type), printer), printer);
     case "instruction":
       return emitInstruction(e, printer, emitExpression);
+    case "subgroup":
+      throw new InternalError("wasm", `${e.op}: a workgroup has one invocation`);
     case "convert":
       return emitConvert(e.arg, e.type, printer);
     case "bitcast": {

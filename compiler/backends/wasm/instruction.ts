@@ -1,7 +1,7 @@
 /** Instructions of the kernel IR as WebAssembly: an opcode where there is one for the lanes at hand, else lane by lane. */
 import { InternalError, required } from "../../errors.ts";
 import type { Expression } from "../../kernel/node.ts";
-import { sameExpression } from "../../kernel/traverse.ts";
+import { childrenOf, sameExpression } from "../../kernel/traverse.ts";
 import type { FunctionBody } from "./encode.ts";
 import { opcodes, simd } from "./opcodes.ts";
 import { type Element, elementOf, type Emit, emitLane, isFloat, type Printer, splatOf } from "./printer.ts";
@@ -25,10 +25,44 @@ function emitSelect(e: InstructionExpression, printer: Printer, emit: Emit): voi
   if (emitClamp(e, printer, emit)) return;
   const { code } = printer;
   const [condition, yes, no] = e.args;
+  if (condition && yes && no && condition.type.lanes === e.type.lanes && callsHost(no)) return emitRareCall(e, { condition, yes, no }, printer, emit);
   for (const part of [yes, no, condition]) emit(required(part, "wasm", "operand of select"), printer);
   if (e.type.lanes === 1) code.op(0x1b);
   else if (condition?.type.lanes === 1) code.op(0x1c, 0x01, 0x7b);
   else code.simd(simd.bitselect);
+}
+
+/** Does a value call the host, whatever for? */
+const callsHost = (e: Expression): boolean =>
+  (e.kind === "instruction" && opcodes[e.op].host !== undefined && opcodes[e.op][elementOf[e.type.scalar]] === undefined) || childrenOf(e).some(callsHost);
+
+/** What calls the host is left out where no lane asks for it. */
+function emitRareCall(e: InstructionExpression, parts: Readonly<Record<"condition" | "yes" | "no", Expression>>, printer: Printer, emit: Emit): void {
+  const { code } = printer;
+  if (e.type.lanes === 1) {
+    emit(parts.condition, printer);
+    code.op(0x04, isFloat(e.type) ? 0x7d : 0x7f);
+    emit(parts.yes, printer);
+    code.op(0x05);
+    emit(parts.no, printer);
+    return code.op(0x0b);
+  }
+  const [yes, condition] = [code.local("v128"), code.local("v128")];
+  emit(parts.yes, printer);
+  code.set(yes);
+  emit(parts.condition, printer);
+  code.tee(condition);
+  code.simd(simd.allTrue);
+  code.op(0x04, 0x7b);
+  code.get(yes);
+  code.op(0x05);
+  code.get(yes);
+  emit(parts.no, printer);
+  code.get(condition);
+  code.simd(simd.bitselect);
+  code.op(0x0b);
+  code.release("v128", yes);
+  code.release("v128", condition);
 }
 
 function emitFma(e: InstructionExpression, printer: Printer, emit: Emit): void {

@@ -21,7 +21,7 @@ export interface Opcodes {
 }
 
 /** Functions of JavaScript's Math that kernels import: correctly rounded to f32 or nearly so, and slow. */
-export type HostFunction = "sin" | "cos" | "pow" | "rem";
+export type HostFunction = "sin" | "cos" | "rem";
 
 const op = (scalar: number, vector?: number): Opcode => (vector === undefined ? { scalar } : { scalar, vector });
 const comparison = (f: Opcode, i: Opcode, u: Opcode): Opcodes => ({ f32: f, i32: i, u32: u });
@@ -43,7 +43,7 @@ export const opcodes: Readonly<Record<Instruction, Opcodes>> = {
   fma: absent,
   floor: { f32: op(0x8e, 0x68) }, ceil: { f32: op(0x8d, 0x67) }, round: { f32: op(0x90, 0x6a) }, trunc: { f32: op(0x8f, 0x69) },
   sqrt: { f32: op(0x91, 0xe3) }, inverse_sqrt: absent, exp: absent, exp2: absent, log: absent, log2: absent,
-  sin: { host: "sin" }, cos: { host: "cos" }, pow: { host: "pow" },
+  sin: { host: "sin" }, cos: { host: "cos" }, pow: absent,
   eq: { ...comparison(op(0x5b, 0x41), op(0x46, 0x37), op(0x46, 0x37)), bool: { scalar: 0x46, vector: 0x37 } },
   ne: { ...comparison(op(0x5c, 0x42), op(0x47, 0x38), op(0x47, 0x38)), bool: { scalar: 0x47, vector: 0x38 } },
   lt: comparison(op(0x5d, 0x43), op(0x48, 0x39), op(0x49, 0x3a)),
@@ -63,7 +63,7 @@ export const simd = {
   load: 0x00, loadSplat: 0x09, store: 0x0b, constant: 0x0c, shuffle: 0x0d,
   splatInt: 0x11, splatFloat: 0x13, extractInt: 0x1b, replaceInt: 0x1c, extractFloat: 0x1f, replaceFloat: 0x20,
   and: 0x4e, bitselect: 0x52, storeLane64: 0x5b, loadZero64: 0x5d, negateInt: 0xa1,
-  add: 0xe4, mul: 0xe6, pmin: 0xea, pmax: 0xeb, notEqualInt: 0x38,
+  add: 0xe4, mul: 0xe6, pmin: 0xea, pmax: 0xeb, notEqualInt: 0x38, allTrue: 0xa3,
   fromFloat: 0xf8, fromFloatUnsigned: 0xf9, toFloat: 0xfa, toFloatUnsigned: 0xfb,
   relaxedMultiplyAdd: 0x105,
 } as const;

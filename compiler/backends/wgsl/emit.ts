@@ -9,6 +9,8 @@ import { hoistInvariants } from "../../kernel/hoist-invariants.ts";
 import { legalize } from "../../kernel/legalize.ts";
 import type { Builtin, Expression, Kernel, Statement } from "../../kernel/node.ts";
 import { printExtentTree } from "../../kernel/print.ts";
+import { usesSubgroups } from "../../kernel/subgroups.ts";
+import { storageBarriers } from "../../kernel/storage-barriers.ts";
 import { visitExpressions, visitStatements } from "../../kernel/traverse.ts";
 import { simplify } from "../../kernel/simplify.ts";
 import { unroll } from "../../kernel/unroll.ts";
@@ -29,13 +31,13 @@ const noNotes: Notes = { head: [], ofBuffer: new Map() };
 
 type WorkgroupBuiltin = Exclude<Builtin, "thread_x" | "thread_y" | "thread_z">;
 
-const builtinSources: Readonly<Record<WorkgroupBuiltin, string>> = { group_x: "group.x", group_y: "group.y", group_z: "group.z", thread: "local" };
+const builtinSources: Readonly<Record<WorkgroupBuiltin, string>> = { group_x: "group.x", group_y: "group.y", group_z: "group.z", thread: "local", subgroup_size: "subgroupSize" };
 
 interface Use {
   readonly builtins: ReadonlySet<string>;
   readonly buffers: ReadonlySet<string>;
-  /** Barriers must order global memory too when the kernel reads back what it writes. */
-  readonly readsBack: boolean;
+  /** Must the next barrier, in text order, order global memory too? */
+  readonly ordersStorage: () => boolean;
   readonly extents: boolean;
 }
 
@@ -52,7 +54,9 @@ function usesOf(kernel: Kernel): Use {
   visitStatements(kernel.body, (statement) => {
     if (statement.kind === "store") stores.add(statement.buffer);
   });
-  return { builtins, buffers: new Set([...loads, ...stores]), readsBack: [...stores].some((name) => loads.has(name)), extents };
+  const ordering = storageBarriers(kernel);
+  let barriers = 0;
+  return { builtins, buffers: new Set([...loads, ...stores]), ordersStorage: () => ordering.has(barriers++), extents };
 }
 
 function emitStatement(statement: Statement, lines: Lines, printer: Printer, use: Use, notes: Notes): void {
@@ -85,7 +89,7 @@ function emitStatement(statement: Statement, lines: Lines, printer: Printer, use
     case "if":
       return lines.branch(`if (${text(statement.condition)}) {`, body(statement.then), statement.otherwise.length > 0 ? body(statement.otherwise) : undefined);
     case "barrier":
-      if (use.readsBack) lines.add("storageBarrier();");
+      if (use.ordersStorage()) lines.add("storageBarrier();");
       return lines.add("workgroupBarrier();");
     case "comment":
       for (const line of statement.text.split("\n")) lines.add(`// ${line}`.trimEnd());
@@ -105,6 +109,7 @@ function emitDeclarations(kernel: Kernel, lines: Lines, printer: Printer, notes:
     if (statement.kind === "array" && statement.type.scalar === "f16") half = true;
   });
   if (half) lines.add("enable f16;");
+  if (usesSubgroups(kernel)) lines.add("enable subgroups;");
   lines.add(`// ${kernel.name}: ${kernel.workgroupSize} invocations in each workgroup of the grid (${kernel.grid.map((axis) => printExtentTree(axis)).join(", ")})`);
   for (const note of notes.head) lines.add(`// ${note}`);
   if (kernel.extents.length > 0)
@@ -135,6 +140,7 @@ export function emitWgsl(source: Kernel, notes: Notes = noNotes): string {
   const parameters = [
     ...(["group_x", "group_y", "group_z"].some((name) => use.builtins.has(name)) ? ["@builtin(workgroup_id) group: vec3u"] : []),
     ...(use.builtins.has("thread") ? ["@builtin(local_invocation_index) local: u32"] : []),
+    ...(use.builtins.has("subgroup_size") ? ["@builtin(subgroup_size) subgroupSize: u32"] : []),
   ];
   lines.add(`@compute @workgroup_size(${kernel.workgroupSize})`);
   lines.block(`fn ${wgslEntryPoint}(${parameters.join(", ")}) {`, () => {

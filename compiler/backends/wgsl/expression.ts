@@ -3,7 +3,7 @@ import { InternalError, required } from "../../errors.ts";
 import type { ExtentTree } from "../../ir/extent.ts";
 import type { DType } from "../../ir/types.ts";
 import { instruction, int } from "../../kernel/build.ts";
-import type { Buffer, Expression, Instruction, ValueType } from "../../kernel/node.ts";
+import type { Buffer, Expression, Instruction, SubgroupOperation, ValueType } from "../../kernel/node.ts";
 import { shortestFloat } from "../../kernel/numbers.ts";
 import { exactQuotient } from "../../kernel/simplify-integer.ts";
 import { atom, operand, type Printed, primary } from "../text.ts";
@@ -68,6 +68,10 @@ const forms: Readonly<Record<Instruction, Form>> = {
   eq: comparison("=="), ne: comparison("!="), lt: comparison("<"), le: comparison("<="), gt: comparison(">"), ge: comparison(">="), is_nan: absent, is_inf: absent,
   and: logic("&&"), or: logic("||"),
   bit_and: bits("&"), bit_or: bits("|"), bit_xor: bits("^"), shift_left: bits("<<", false), shift_right: bits(">>", false),
+};
+
+const subgroupCalls: Readonly<Record<SubgroupOperation, string>> = {
+  subgroup_add: "subgroupAdd", subgroup_max: "subgroupMax", subgroup_min: "subgroupMin", subgroup_exclusive_add: "subgroupExclusiveAdd",
 };
 
 const isComparison = (e: Expression): boolean => e.kind === "instruction" && ["lt", "le", "gt", "ge"].includes(e.op);
@@ -151,6 +155,8 @@ export function printExpression(e: Expression, printer: Printer): Printed {
       return atom(`${printer.name(e.array)}[${printExpression(e.index, printer).text}]`);
     case "instruction":
       return printInstruction(e, printer);
+    case "subgroup":
+      return printCall(subgroupCalls[e.op], [e.arg], printer);
     case "convert":
     case "splat":
       return printCall(wgslType(e.type), [e.arg], printer);

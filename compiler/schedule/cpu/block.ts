@@ -3,6 +3,7 @@
  * panels in the order in which the register loop reads them; the left one is computed on the way, so that a norm applied to
  * it costs a pass that is made anyway. The finished block is folded along its rows and stored while it is in cache.
  */
+import { required } from "../../errors.ts";
 import type { Range } from "../../folds/expression.ts";
 import { extentValue } from "../../ir/extent.ts";
 import * as k from "../../kernel/build.ts";
@@ -18,6 +19,7 @@ import { type BlockState, rowCounters } from "./block-state.ts";
 import { panelCount, registerColumns, registerRows } from "./choose-block.ts";
 import { packWindows, readsWindows } from "./window-pack.ts";
 import { emitPanelRows, type ReadRight } from "./register-tile.ts";
+import { emitRowOfPanels, panelsOfRow } from "./row-of-panels.ts";
 
 /** Where the blocks of an axis begin, and how long the one at hand is: numbers where there is one, or all are whole. */
 function partOf(writer: KernelWriter, name: string, extent: Range["extent"], size: number, group: Expression): { readonly first: Expression; readonly present: Expression } {
@@ -79,11 +81,21 @@ function emitStatistics(state: BlockState): void {
 
 /** Adds the products of `count` elements of the contracted axis from `first` on to the block. */
 function emitPart(state: BlockState, first: Expression, count: Expression): void {
-  const { writer, flat } = state;
+  const { writer, flat, columns } = state;
   packLeft(state, first, count);
-  writer.for("panel_column", k.int(0), state.columns, k.int(registerColumns), (column) => {
+  const together = panelsOfRow * registerColumns;
+  const reads = flat.region.panels ?? [];
+  const isRow = k.constantValue(state.rows) === 1 && flat.products.every((_, i) => reads[i] !== undefined);
+  const whole = isRow ? writer.let("whole_columns", k.mul(k.div(columns, k.int(together)), k.int(together))) : k.int(0);
+  if (isRow)
+    writer.for("panel_column", k.int(0), whole, k.int(together), (start) => flat.products.forEach((product, i) =>
+      emitRowOfPanels(state, Array.from({ length: panelsOfRow }, (_, panel) => {
+        const column = k.add(start, k.int(panel * registerColumns));
+        return { product: product.name, right: storedPanel(state, required(reads[i], "schedule", product.name), column, first), column, first, count };
+      }))));
+  writer.for("panel_column", whole, columns, k.int(registerColumns), (column) => {
     flat.products.forEach((product, i) => {
-      const panels = flat.region.panels?.[i];
+      const panels = reads[i];
       if (readsWindows(flat.region, i, product.right, state.tile.inner)) packWindows(state, i, column, first, count);
       else if (panels === undefined) packRight(state, product.right, column, first, count);
       const right: ReadRight = panels === undefined ? (at) => k.element(state.right, state.vector, at) : storedPanel(state, panels, column, first);

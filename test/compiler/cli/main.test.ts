@@ -110,6 +110,19 @@ describe("commands", { timeout: 120_000 }, () => {
     expect((await normfuse("explain", models, "--model", "Small")).out).toMatch(/Small on wgsl: \d+ dispatch/);
   });
 
+  it("explain, build and dev plan for lengths that are assumed, and the host still binds them", async () => {
+    const wide = file("wide.nf", "model Wide[B](x: f32[B, 256]) -> f32[B, 256] {\n  param w: f32[256, 256] = ones\n  return x @ w\n}\n");
+    const [few, usual, same] = await Promise.all([["--assume", "B=4"], [], ["--assume", "B=64"]].map((more) => normfuse("dev", wide, "--dump", "code", ...more)));
+    expect(few?.err).toBe("");
+    expect(few?.out).toContain("B: i32,");
+    expect(few?.out).not.toBe(usual?.out);
+    expect(same?.out).toBe(usual?.out);
+    const explained = json(await normfuse("explain", wide, "--assume", "B=4", "--json"));
+    expect(explained).toMatchObject({ assumed: { B: 4 }, flops: expect.any(Number) });
+    const built = await normfuse("build", wide, "--assume", "B=4", "--out", "assumed", "--no-places", "--json");
+    expect(readFileSync(join(folder, (json(built)["files"] as string[]).find((name) => name.endsWith(".wgsl")) ?? ""), "utf8").trim()).toBe(few?.out.trim());
+  }, 60_000);
+
   it("build: module, kernels, reference", async () => {
     const ended = await normfuse("build", models, "--model", "Soft", "--target", "wgsl,gpujs,reference", "--out", "built", "--json");
     expect(ended.code).toBe(0);
@@ -167,6 +180,17 @@ describe("commands", { timeout: 120_000 }, () => {
   });
 });
 
+describe("subgroups", { timeout: 120_000 }, () => {
+  it("build: kernels that merge over a workgroup have a text for subgroups, unless told", async () => {
+    const wide = file("wide.nf", "model Wide[B](x: f32[B, 256]) -> f32[B, 256] = softmax(x)\n");
+    const paths = (ended: Ended): string[] => (json(ended)["files"] as string[]).map((path) => path.split("/").at(-1) ?? "");
+    expect(paths(await normfuse("build", wide, "--out", "wide-out", "--json"))).toEqual(["wide.ts", "01-k1_div_1.wgsl", "01-k1_div_1.subgroups.wgsl"]);
+    expect(paths(await normfuse("build", wide, "--out", "wide-out", "--no-subgroups", "--json"))).toEqual(["wide.ts", "01-k1_div_1.wgsl"]);
+    expect(json(await normfuse("explain", wide, "--json"))).toMatchObject({ kernels: [{ subgroups: true }] });
+    expect((await normfuse("dev", wide, "--dump", "kernel")).out).toContain("let members = subgroup_add(1)");
+  });
+});
+
 describe("failures", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     await build({ entryPoints: [join(root, "compiler/cli/main.ts")], bundle: true, platform: "node", format: "esm", packages: "external", outfile: bundle, logLevel: "silent" });
@@ -193,6 +217,9 @@ describe("failures", { timeout: 120_000 }, () => {
     ["a bad seed", ["check", models, "--seed", "x"], /error\[usage\]: --seed got 'x'/, /hint/],
     ["an unknown option", ["check", models, "--frobnicate"], /error\[usage\]: Unknown option '--frobnicate'/, /hint/],
     ["an unknown command", ["frobnicate"], /error\[usage\]: there is no command 'frobnicate'/, /hint: commands: build/],
+    ["an assumed length that is none", ["build", models, "--assume", "B=0"], /error\[usage\]: --assume got 'B=0'/, /hint: a length of at least 1/],
+    ["an assumed length of a name that no model has", ["explain", models, "--assume", "Q=2"], /error\[assume\]: --assume got 'Q=2', and no model of models\.nf has an extent 'Q'/, /hint: extents: Small has B; Soft has B/],
+    ["an assumed length of a name that is bound", ["check", models, "--bind", "B=2", "--assume", "B=4"], /error\[assume\]: --assume got 'B=4', and --bind makes 'B' 2/, /hint: --assume is for names that the host binds/],
     ["an extent that no model has", ["build", models, "--bind", "Q=2"], /error\[bind\]: --bind got 'Q=2', and no model of models\.nf has an extent 'Q'/, /hint: extents: Small has B; Soft has B/],
     ["a folder that cannot be made", ["build", models, "--out", "/proc/nope/deep"], /error\[file\]: \/proc\/nope\/deep\/small\.ts cannot be written: ENOENT/, /hint: give a path/],
     ["a folder that is a file", ["build", models, "--out", join(models, "deep")], /error\[file\]: models\.nf\/deep\/small\.ts cannot be written: ENOTDIR/, /hint: give a path/],

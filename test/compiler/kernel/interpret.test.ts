@@ -29,6 +29,14 @@ describe("interpret", () => {
     expect([...run("tile[thread] = x[thread] barrier y[thread] = tile[3 - thread]")]).toEqual([4, 3, 2, 1]);
   });
 
+  it("lets workgroups read what they write, each its own, over barriers", () => {
+    const two = (body: string): Float32Array => run(body, "workgroup 2 grid 2 read x: f32[4] write y: f32[4]");
+    expect([...two("y[group_x * 2 + thread] = x[group_x * 2 + thread] barrier let a = y[group_x * 2 + 1 - thread] barrier y[group_x * 2 + thread] = a")]).toEqual([2, 1, 4, 3]);
+    expect(() => two("y[group_x * 2 + thread] = x[thread] barrier let a = y[0]")).toThrow("'y[0]' is read by workgroup 1 and written by workgroup 0, in either order");
+    expect(() => two("let a = y[3 - group_x * 2 - thread] barrier y[group_x * 2 + thread] = a")).toThrow("'y[1]' is read by workgroup 1 and written by workgroup 0, in either order");
+    expect(() => two("let a = y[2 + thread] barrier y[group_x * 2 + thread] = a")).toThrow("'y[2]' is written by workgroup 1 and read by several others, in either order");
+  });
+
   it("zeroes private arrays each time they are declared", () => {
     expect([...run("for i in 0 .. 2 { array a: f32[2] a[i] = a[i] + 1.0 y[i] = a[i] + a[1 - i] }")].slice(0, 2)).toEqual([1, 1]);
   });
@@ -48,6 +56,9 @@ describe("interpret", () => {
     ["tile[thread] = 0.0 barrier let a = tile[0] tile[thread] = a", "race on 'tile[0]': written by invocation 0 and read by invocation 1"],
     ["if thread < 2 { barrier }", "invocation 0 waits at the barrier at body[0].then[0], invocation 2 at the end"],
     ["if thread < 2 { barrier } else { barrier }", "invocation 2 at the barrier at body[0].otherwise[0]"],
+    ["y[thread] = 1.0 let a = y[0]", "'y[0]' is read by invocation 1 and written by invocation 0 with no barrier between"],
+    ["let a = y[3 - thread] y[thread] = a", "'y[1]' is read by invocation 2 and written by invocation 1 with no barrier between"],
+    ["let a = y[thread] y[0] = a", "'y[0]' is written by invocation 1 and read by invocation 0 with no barrier between"],
     ["y[thread - 1] = 0.0", "index -1 of buffer 'y'"],
     ["y[4] = 0.0", "index 4 of buffer 'y', which has 4 elements"],
     ["let a = x[1 : 4]", "index 1 of buffer 'x', which has 4 elements"],

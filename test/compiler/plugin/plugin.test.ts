@@ -241,6 +241,79 @@ describe("kernels", { timeout: 60_000 }, () => {
   });
 });
 
+const sizes = (code: string): string[] => code.match(/@workgroup_size\(\d+\)/g) ?? [];
+
+/** Tiles for the first model's kernel, in workgroups of 32. */
+const tuned = { version: 1, adapter: "by hand", models: { Rows: { k1_mul_4: { template: "rows", tile: { lanes: 2, rowsPerGroup: 16 } } } } };
+const constants = { launchMicroseconds: 10, gigabytesPerSecond: 4, cacheGigabytesPerSecond: 20, gigaflopsPerSecond: 10, barrierNanoseconds: 60, parallelWorkgroups: 2 };
+const measured = JSON.stringify({ version: 1, adapter: "by hand", constants });
+
+describe("what was measured", { timeout: 60_000 }, () => {
+  const textOf = (root: string, options: NormfusePluginOptions = {}): string => {
+    const { module, diagnostics } = buildSource(path.join(root, "net.nf"), source, options);
+    expect(diagnostics).toEqual([]);
+    return module?.code ?? "";
+  };
+
+  it("tiles beside the source are taken by name of model and kernel, unless untuned", async () => {
+    const plain = textOf(project());
+    expect(plain).toContain("k1_mul_4");
+    expect(sizes(plain)).not.toContain("@workgroup_size(32)");
+    const root = project({ "net.tune.json": JSON.stringify(tuned) });
+    expect(sizes(textOf(root))[0]).toBe("@workgroup_size(32)");
+    expect(sizes(await bundleWithRollup(root))[0]).toBe("@workgroup_size(32)");
+    expect(textOf(root, { untuned: true })).toBe(plain);
+    expect(textOf(root, { tiles: {} })).toBe(plain);
+  });
+
+  it("constants are a preset, the numbers themselves, or a file that was calibrated: the same plan for the same numbers", () => {
+    const root = project({ "here.json": measured });
+    expect(sizes(textOf(root, { cost: "software" }))).not.toEqual(sizes(textOf(root)));
+    expect(textOf(root, { cost: `${root}/here.json` })).toBe(textOf(root, { cost: constants }));
+    expect(textOf(root, { cost: `${root}/here.json` })).not.toBe(textOf(root));
+    const file: `${string}.json` = `${path.relative(process.cwd(), root)}/here.json`;
+    expect(textOf(root, { cost: file })).toBe(textOf(root, { cost: constants }));
+  });
+
+  it("lengths are planned for that the host binds", () => {
+    const product = "model P[B](x: f32[B, 256]) -> f32[B, 256] {\n  param w: f32[256, 256] = ones\n  return x @ w\n}\n";
+    const code = (options: NormfusePluginOptions): string => buildSource("p.nf", product, options).module?.code ?? "";
+    expect(code({ assume: { B: 4 } })).not.toBe(code({}));
+    expect(code({ assume: { B: 64 } })).toBe(code({}));
+    expect(code({ assume: { B: 4 } })).toContain('extents: ["B"]');
+  });
+
+  it.each([
+    ["a tune file that is no JSON", "net.tune.json", "{", {}, { code: "tune-file", message: /net\.tune\.json cannot be used: it is not JSON/, hint: /normfuse tune.*delete it.*untuned: true/ }],
+    ["a tune file of another version", "net.tune.json", '{ "version": 9 }', {}, { code: "tune-file", message: /no file of tuned tiles of version 1/, hint: /normfuse tune/ }],
+    ["a cost file that was not calibrated", "here.json", "{}", { cost: "here.json" }, { code: "cost-file", message: /here\.json cannot be used: its version is undefined/, hint: /normfuse calibrate/ }],
+    ["a cost file with a number that is none", "here.json", measured.replace("20", '"fast"'), { cost: "here.json" }, { code: "cost-file", message: /constants\.cacheGigabytesPerSecond is "fast"/, hint: /normfuse calibrate/ }],
+    ["a cost file that does not exist", "other.json", "{}", { cost: "here.json" }, { code: "cost-file", message: /here\.json cannot be used: it does not exist/, hint: /normfuse calibrate/ }],
+    ["constants of no such name", "other.json", "{}", { cost: "fast" }, { code: "cost", message: /option cost: 'fast' is no set of constants/, hint: /one of gpu, software/ }],
+  ] as const)("%s is an error with its name and what to do", (_, name, text, options, { code, message, hint }) => {
+    const root = project({ [name]: text });
+    const before = process.cwd();
+    process.chdir(root);
+    try {
+      const { module, diagnostics } = buildSource(path.join(root, "net.nf"), source, options as NormfusePluginOptions);
+      expect(module).toBeUndefined();
+      expect(diagnostics).toMatchObject([{ code, severity: "error", message: expect.stringMatching(message), hint: expect.stringMatching(hint), span: { start: 0, file: { path: path.join(root, code === "cost" ? "net.nf" : "cost" in options ? "here.json" : name) } } }]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it("stops a build with the file's place, and is watched whether it exists or not", async () => {
+    const root = project({ "net.tune.json": "{" });
+    const file = path.join(root, "net.tune.json");
+    const error = await failure(bundleWithVite(root));
+    expect(String(error)).toContain(`error[tune-file]: ${file} cannot be used: it is not JSON`);
+    expect(error).toMatchObject({ errors: [{ plugin: "normfuse", loc: { file, line: 1, column: 0 } }] });
+    expect(buildSource(path.join(root, "net.nf"), source, { untuned: true, cost: "gpu" }).settings).toEqual([]);
+    expect(buildSource(path.join(root, "net.nf"), source, { cost: "here.json" }).settings).toEqual([file, path.resolve("here.json")]);
+  });
+});
+
 describe("warnings", { timeout: 60_000 }, () => {
   it("go to Rollup with file, line and column, and the build goes on", async () => {
     const warnings: RollupLog[] = [];
@@ -320,6 +393,24 @@ describe("watching", { timeout: 60_000 }, () => {
       writeFileSync(file, more.replace("* 2", "* two"));
       await until(`${file}:1:47`);
       writeFileSync(file, more);
+      await until("built");
+    } finally {
+      await watch.close();
+    }
+  });
+
+  it("builds again when tuned tiles change", async () => {
+    const root = project({ "net.tune.json": JSON.stringify(tuned) });
+    const file = path.join(root, "net.tune.json");
+    const watch = await watchWithVite(root);
+    const until = async (part: string): Promise<void> => {
+      while (!(await watch.next()).includes(part));
+    };
+    try {
+      await until("built");
+      writeFileSync(file, "{");
+      await until("it is not JSON");
+      writeFileSync(file, JSON.stringify(tuned));
       await until("built");
     } finally {
       await watch.close();

@@ -19,6 +19,11 @@ describe("explanationText", () => {
     expect(text).toContain("figures assume B = 64; bind with --bind NAME=NUMBER");
   });
 
+  it("says which kernels have a second text for subgroups", () => {
+    expect(textOf("model Soft[B](x: f32[B, 256]) -> f32[B, 256] = softmax(x)")).toContain("on devices with subgroups these merge its sums and extrema; priced without");
+    expect(textOf("model Soft[B](x: f32[B, 8]) -> f32[B, 8] = softmax(x)")).not.toContain("subgroups");
+  });
+
   it("names each kernel with its tensors, rules and what binds it, and why values are in memory", () => {
     expect(text).toMatch(/k\d+_\w+ {2}contraction {2}[\d.]+ KiB/);
     expect(text).toMatch(/x, w -> \S+/);

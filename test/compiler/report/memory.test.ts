@@ -5,6 +5,7 @@ import { checkSource, compileModel, type KernelTarget, sourceFile } from "../../
 import { required } from "../../../compiler/errors.ts";
 import type { Bindings } from "../../../compiler/ir/extent.ts";
 import { explain, type Explanation } from "../../../compiler/report/explain.ts";
+import { explanationText, size } from "../../../compiler/report/explain-text.ts";
 
 const models = new URL("../../cases/models/", import.meta.url);
 const file = (name: string): ReturnType<typeof sourceFile> => sourceFile(name, readFileSync(new URL(name, models), "utf8"));
@@ -29,6 +30,18 @@ describe("memory", () => {
     const values = memory.slots.flatMap((slot) => slot.values);
     expect(values.find(({ value }) => value === "x")).toMatchObject({ from: -1, bytes: tensor });
     expect(values.filter(({ to }) => to === null)).toHaveLength(1);
+  });
+
+  it("says which values are overwritten in place, and what a run would take without", () => {
+    const source = sourceFile("map.nf", "model M(x: f32[64, 64], w: f32[64, 4096], v: f32[4096, 64]) -> f32[64, 64] {\n  return softmax((x @ w) @ v)\n}");
+    const { memory, ...rest } = explained(source, {}, {});
+    const [last] = memory.inPlace;
+    const bytes = 4 * 64 * 64;
+    expect(memory.inPlace).toEqual([{ value: "matmul.2", by: expect.stringMatching(/^div/), kernel: rest.kernels.at(-1)?.name, bytes }]);
+    // x, w, v, and the wide product; the narrow one takes the place of x, and its softmax that of the narrow one, or of w.
+    expect([memory.peak, memory.apart]).toEqual([(1 + 64 + 64 + 64) * bytes, (1 + 64 + 64 + 64) * bytes]);
+    expect(memory.slots.flatMap(({ values }) => values.map(({ value }) => value))).not.toContain("matmul.2");
+    expect(explanationText({ ...rest, memory })).toContain(`in place (${size(memory.apart)} at most without):\n   16.0 KiB  matmul.2 is overwritten by ${last?.by} in ${last?.kernel}`);
   });
 
   it.each<KernelTarget>(["wgsl", "gpujs"])("of a transformer does not grow with its layers: %s", { timeout: 60_000 }, (target) => {

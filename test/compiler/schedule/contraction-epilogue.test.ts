@@ -10,13 +10,13 @@ const product = (body: string, [k, n]: readonly [number, number] = [16, 48]): st
 const codeOf = (text: string, cost: "gpu" | "software"): string => compileFunction(modelOf(text), "wgsl", { cost, assume: { B: 128 } }).artifact.kernels.map((kernel) => ("code" in kernel ? kernel.code : "")).join("\n");
 
 /** Tests of a branch or a clamp in the WGSL of erf, which each copy of it has. */
-const copiesOfErf = (code: string): number => code.match(/1\.1283792/g)?.length ?? 0;
+const copiesOfErf = (code: string): number => code.match(/1546\.2656/g)?.length ?? 0;
 
 describe("stores of a register tile", () => {
   it("are one body in a loop when the body is long", () => {
     const code = codeOf(product("gelu(x @ w + b)", [256, 512]), "software");
     expect(copiesOfErf(code)).toBe(1);
-    expect(code.length).toBeLessThan(9000);
+    expect(code.length).toBeLessThan(10_500);
   });
 
   it("are written out when it is short, and in tiles that are staged", () => {

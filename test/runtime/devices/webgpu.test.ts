@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Artifact, WgslKernel } from "../../../runtime/artifact.ts";
 import { webGpuDevice } from "../../../runtime/devices/webgpu.ts";
-import { openGpuDevice, openWebGpu } from "../../../runtime/devices/webgpu-node.ts";
+import { openGpuDevice, openWebGpu, provideNavigatorGpu } from "../../../runtime/devices/webgpu-node.ts";
 import { load } from "../../../runtime/index.ts";
 import { columns, expectedOutput, largestError, sampleNumbers, sampleParameters, statsKernel, wgslSample } from "../../support/sample-artifacts.ts";
 
@@ -81,6 +81,50 @@ describe("the WebGPU device", () => {
   it("needs shader-f16 for kernels that enable it", async () => {
     if (gpu.features.has("shader-f16")) return;
     await expect(load(withKernel({ ...statsKernel, code: `enable f16;\n${statsKernel.code}` }), webGpuDevice(gpu))).rejects.toMatchObject({ code: "device-unavailable", message: expect.stringContaining("shader-f16") });
+  });
+
+  describe("takes the text for subgroups", () => {
+    /** Says which text it is: 1 with subgroups. */
+    const text = (value: number): string => `@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(1) fn main() { y[0] = ${value}.0; }`;
+    const artifact: Artifact = {
+      ...wgslSample, extents: [], parameters: [], inputs: [], outputs: [{ name: "y", dtype: "f32", shape: [1] }], buffers: [{ name: "y", role: "output", dtype: "f32", length: 1 }],
+      kernels: [{ kind: "wgsl", name: "which", entryPoint: "main", bindings: [{ name: "y", access: "write" }], extents: [], code: text(0), subgroupCode: `enable subgroups;\n${text(1)}` }],
+      prepare: [], run: [{ kernel: 0, buffers: ["y"], grid: [1, 1, 1] }],
+    };
+    const chosen = async (on: GPUDevice, which: Artifact = artifact): Promise<number | undefined> => (await (await load(which, webGpuDevice(on))).run({})).outputs["y"]?.data[0];
+
+    it("on a device that has them, where there is one", async () => {
+      expect(gpu.features.has("subgroups")).toBe(true);
+      expect(await chosen(gpu)).toBe(1);
+      const [kernel] = artifact.kernels;
+      if (kernel?.kind !== "wgsl") throw new Error("no kernel");
+      const { subgroupCode: _, ...plain } = kernel;
+      expect(await chosen(gpu, { ...artifact, kernels: [plain] })).toBe(0);
+    });
+
+    it("on no device that was opened without, though its adapter has them", async () => {
+      await provideNavigatorGpu({ prefer: "swiftshader" });
+      const adapter = await navigator.gpu.requestAdapter();
+      const bare = await adapter?.requestDevice();
+      if (!bare) throw new Error("no device");
+      expect(adapter?.features.has("subgroups")).toBe(true);
+      expect(await chosen(bare)).toBe(0);
+      bare.destroy();
+    });
+
+    it("after a loss by what the next device has", async () => {
+      const { device: own } = await openGpuDevice({ prefer: "swiftshader" });
+      const device = webGpuDevice(own, { reopen: async () => {
+        const bare = await (await navigator.gpu.requestAdapter())?.requestDevice();
+        if (!bare) throw new Error("no device");
+        return bare;
+      } });
+      const program = await load(artifact, device);
+      expect((await program.run({})).outputs["y"]?.data[0]).toBe(1);
+      own.destroy();
+      expect((await program.run({})).outputs["y"]?.data[0]).toBe(0);
+      device.gpu.destroy();
+    });
   });
 
   it("stores f16, i32, u32 and bool as the kernels expect them", async () => {

@@ -100,6 +100,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   it("orders global memory at barriers only where the kernel reads back what it wrote", () => {
     expect(emit("y[thread] = 1.0 barrier let a = y[0]")).toContain("storageBarrier();\n  workgroupBarrier();");
     expect(emit("y[thread] = 1.0 barrier")).not.toContain("storageBarrier");
+    // Read where it is overwritten, after the barrier or before it: nothing to order. Read before, overwritten after: there is.
+    expect(emit("barrier let a = y[thread] y[thread] = a + 1.0")).not.toContain("storageBarrier");
+    expect(emit("let a = y[0] barrier y[thread] = a").match(/storageBarrier/g)).toHaveLength(1);
+    // In a loop what comes after a barrier comes before it in the next turn.
+    expect(emit("for i in 0 .. 2 { barrier let a = y[thread] y[thread] = a + 1.0 }").match(/storageBarrier/g)).toHaveLength(1);
+    expect(emit("barrier for i in 0 .. 2 { let a = y[0] barrier y[thread] = a barrier }").match(/storageBarrier/g)).toHaveLength(2);
   });
 
   it("keeps bindings and the uniform block that nothing reads", async () => {

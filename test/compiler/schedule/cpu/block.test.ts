@@ -51,6 +51,11 @@ describe("rows that are left over", () => {
     for (const inner of [1, 2, 3, 799, 801, 1601]) for (const B of [1, 2, 5]) await check(layer("B", inner, 9, "x @ w"), { B });
   });
 
+  it("a single row, three panels at a time: columns and parts of the contracted axis that are left over", async () => {
+    for (const columns of [8, 23, 24, 25, 47, 48, 61, 96]) for (const inner of [3, 400, 401, 801, 1201]) await check(layer("1", inner, columns, "x @ w"));
+    await check("model M(x: f32[1, 96]) -> f32[1, 96] {\n  param w: f32[96, 52] = glorot_uniform\n  param v: f32[96, 52] = glorot_uniform\n  param u: f32[52, 96] = glorot_uniform\n  return (silu(rms_norm(x) @ w) * (rms_norm(x) @ v)) @ u\n}");
+  });
+
   it("four rows in blocks of two, where something is folded along them", async () => {
     await check(layer("4", 784, 1000, "layer_norm(x @ w)"));
     await check(layer("3", 784, 1000, "softmax(x @ w)"));
