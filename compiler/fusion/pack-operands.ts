@@ -7,7 +7,7 @@
  */
 import { type Expr, type Expressions, loadsOf, type Range, rewrite } from "../folds/expression.ts";
 import type { Definition } from "../folds/node.ts";
-import type { Extent } from "../ir/extent.ts";
+import { type Extent, sameExtent } from "../ir/extent.ts";
 import { type ContractionShape, contractionShape, factorsOf } from "./contraction-shape.ts";
 import { type CostContext, costOf, type RegionCost, tensorsRead } from "./cost.ts";
 import type { PlacedRegion } from "./evaluate-placement.ts";
@@ -77,10 +77,11 @@ function turned(e: Expressions, region: ContractionRegion, definition: Definitio
   const over: ContractionRegion = { ...region, shape: turn(region.shape) };
   if (over.shape.left.kind === "load") return [{ region: over, turned: true }];
   const shape = definition && contractionShape(e, definition);
-  const [asWritten, here] = [shape && windowOperand(e, shape.right), windowOperand(e, over.shape.left)];
-  // What the region has inlined reads other tensors, but over the same ranges.
-  const sameRanges = shape?.right.ranges.size === over.shape.left.ranges.size && [...over.shape.left.ranges].every((range) => shape.right.ranges.has(range));
-  if (!definition || !shape || !asWritten || !here || !sameRanges) return [];
+  const asWritten = shape && windowOperand(e, shape.right, rangesIn(shape));
+  const here = windowOperand(e, over.shape.left, rangesIn(region.shape));
+  // The region may have other ranges, and may have inlined what the definition reads; the axes are the same.
+  const sameAxes = asWritten && here && asWritten.box.length === here.box.length && asWritten.box.every((range, axis) => sameExtent(range.extent, (here.box[axis] as Range).extent));
+  if (!definition || !shape || !sameAxes) return [];
   const { dtype } = shape.right;
   const stored: Definition = { name: `${definition.name}${windowEnding}`, dtype, box: asWritten.box, fold: undefined, body: asWritten.body, origin: definition.origin };
   const body = rewrite(e, definition.body, (node) => (node === shape.right ? e.load(stored.name, asWritten.indices, dtype) : undefined));
@@ -89,6 +90,8 @@ function turned(e: Expressions, region: ContractionRegion, definition: Definitio
     windows: { region: { template: "elementwise", outputs: [{ definition: stored, body: here.body, box: here.box }] }, definition: { ...definition, body } },
   }];
 }
+
+const rangesIn = ({ batch, rows, columns, inner }: ContractionShape): Range[] => [...batch, ...rows, ...columns, ...inner];
 
 const windowEnding = ".padded";
 

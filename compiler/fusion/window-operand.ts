@@ -23,13 +23,13 @@ interface Sum {
   readonly index: Expr;
 }
 
-/** Its axes are in an order that the ranges alone decide. `undefined`: nothing is tested or computed on the way, or some range stands outside of its sum. */
-export function windowOperand(e: Expressions, operand: Expr): WindowOperand | undefined {
+/** `ranges`: all that the operand may have, in the order of the axes to be. `undefined`: nothing is tested or computed on the way, or some range stands outside of its sum. */
+export function windowOperand(e: Expressions, operand: Expr, ranges: readonly Range[]): WindowOperand | undefined {
   if (operand.kind === "load") return undefined;
   const sums = new Map<string, Sum>();
   const summed = new Set<Range>();
   const body = rewrite(e, operand, (node) => {
-    const form = node.dtype === "i32" ? sumOf(e, node) : undefined;
+    const form = node.dtype === "i32" ? sumOf(e, node, ranges) : undefined;
     if (!form) return undefined;
     const known = sums.get(form.key) ?? { range: e.range("window", constantExtent(form.largest + 1)), index: form.index };
     sums.set(form.key, known);
@@ -40,7 +40,7 @@ export function windowOperand(e: Expressions, operand: Expr): WindowOperand | un
   const found = [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
   // A sum of sums.
   if (found.some(({ index }) => found.some(({ range }) => rangesOf(index).has(range)))) return undefined;
-  const others = [...rangesOf(body)].filter((range) => !found.some((sum) => sum.range === range)).sort((a, b) => a.id - b.id);
+  const others = [...rangesOf(body)].filter((range) => !found.some((sum) => sum.range === range)).sort((a, b) => ranges.indexOf(a) - ranges.indexOf(b));
   const own = new Map(others.map((range) => [range, e.range(range.name, range.extent)] as const));
   return {
     box: [...own.values(), ...found.map((sum) => sum.range)],
@@ -50,7 +50,7 @@ export function windowOperand(e: Expressions, operand: Expr): WindowOperand | un
 }
 
 /** offset + sum of weight x range, of two ranges or more with positive weights. */
-function sumOf(e: Expressions, node: Expr): { readonly key: string; readonly index: Expr; readonly offset: number; readonly largest: number } | undefined {
+function sumOf(e: Expressions, node: Expr, order: readonly Range[]): { readonly key: string; readonly index: Expr; readonly offset: number; readonly largest: number } | undefined {
   const ranges = [...rangesOf(node)];
   if (ranges.length < 2) return undefined;
   const terms = ranges.map((range) => {
@@ -64,5 +64,5 @@ function sumOf(e: Expressions, node: Expr): { readonly key: string; readonly ind
     if (weight === undefined || weight < 1 || length === undefined) return undefined;
     largest += weight * (length - 1);
   }
-  return { key: terms.map(({ range, weight }) => `${range.id}x${weight}`).sort().join(" "), index: e.apply("sub", node, rest), offset: rest.value, largest };
+  return { key: terms.map(({ range, weight }) => `${order.indexOf(range)} x ${weight}`).sort().join(" "), index: e.apply("sub", node, rest), offset: rest.value, largest };
 }

@@ -33,6 +33,9 @@ describe("weights that are laid out", () => {
   it("are those of a convolution, whose image gets its padding once", () =>
     expect(laidOut(convolution("1, 3, 8, 8", "5, 3, 3, 3", "1, 5, 8, 8", same))).toEqual(["prepare conv.1.columns 27 8", "run conv.1.padded 3 10 10"]));
 
+  it("are those of a convolution after a norm, with a bias", () =>
+    expect(laidOut("model M(x: f32[1, 4, 8, 8]) -> f32[1, 4, 8, 8] {\n  param w: f32[4, 4, 3, 3] = normal(1)\n  param b: f32[4, 1, 1] = normal(1)\n  return conv(silu(image_group_norm[2](x)), w, before = [1, 1], after = [1, 1]) + b\n}")).toEqual(["prepare conv.1.columns 36 4", "run conv.1.padded 4 10 10"]));
+
   it("are those of a convolution that needs no padding: the image is read as it is", () =>
     expect(laidOut(convolution("1, 3, 8, 8", "8, 3, 3, 3", "1, 8, 6, 6", "", "x"))).toEqual(["prepare conv.1.columns 27 8"]));
 });
@@ -71,6 +74,7 @@ describe("products that read them agree with the reference", () => {
     ["dilations", convolution("1, 3, 9, 9", "4, 3, 3, 3", "1, 4, 9, 9", ", before = [2, 2], after = [2, 2], dilation = [2, 2]")],
     ["nearly all padding", convolution("1, 1, 1, 1", "4, 1, 3, 3", "1, 4, 1, 1", same)],
     ["one axis", "model M(x: f32[2, 3, 9]) -> f32[2, 5, 9] {\n  param w: f32[5, 3, 3] = normal(1)\n  return conv(x, w, before = [1], after = [1])\n}"],
+    ["a norm and a nonlinearity before, a bias after", `model M(x: f32[1, 4, 6, 6]) -> f32[1, 4, 6, 6] {\n  param w: f32[4, 4, 3, 3] = normal(1)\n  param b: f32[4, 1, 1] = normal(1)\n  return conv(silu(image_group_norm[2](x)), w, before = [1, 1], after = [1, 1]) + b\n}`],
     ["equal blocks, which share their kernels", `fn block(x: f32[1, 6, 6, 6], w: f32[6, 6, 3, 3]) -> f32[1, 6, 6, 6] {\n  return tanh(conv(x, w, before = [1, 1], after = [1, 1]))\n}\nmodel M(x: f32[1, 6, 6, 6]) -> f32[1, 6, 6, 6] {\n  param u: f32[6, 6, 3, 3] = normal(1)\n  param v: f32[6, 6, 3, 3] = normal(1)\n  param w: f32[6, 6, 3, 3] = normal(1)\n  return block(block(block(x, u), v), w)\n}`],
     ["a bias and a nonlinearity", "model M(x: f32[1, 3, 6, 6]) -> f32[1, 5, 6, 6] {\n  param w: f32[5, 3, 3, 3] = normal(1)\n  param b: f32[5, 1, 1] = normal(1)\n  return gelu(conv(silu(x), w, before = [1, 1], after = [1, 1]) + b)\n}"],
   ])("%s", (_, text) => expect(faultsOf(modelOf(text), {}, 5, [inSoftware])).toEqual([]));
