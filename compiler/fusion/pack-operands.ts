@@ -106,6 +106,8 @@ function pack(e: Expressions, placement: Placement, context: CostContext, packin
   let microseconds = placement.microseconds;
   const regions = placement.regions.flatMap((placed): PlacedRegion[] => {
     if (placed.phase !== "run" || placed.region.template !== "contraction") return [placed];
+    // What does not help a region does not help its equals.
+    if (placed.twin && renewed.get(placed.twin.of) === placed.twin.of) return [placed];
     const found = packing.attempts(placed, placed.region, definitions.get(placed.region.definition.name)).flatMap((attempt): Found[] => {
       const candidates = productsOf(attempt.region).map((product) => packOne(e, layout, attempt, product, attempt.windows?.definition ?? definitions.get(product.definition.name), prepared));
       const moved = candidates.find((one) => one !== undefined)?.moved ?? [];

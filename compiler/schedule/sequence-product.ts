@@ -21,9 +21,9 @@ const mostRuns = { processor: 8, others: 4 } as const;
  */
 const mostRunsOfRow = 6 as const;
 
-/** Sums in two levels beyond this many terms. */
-const longSum = 1024;
-const blockLength = 256;
+/** Sums in two levels beyond this many terms, of so many each. Steps hand errors on: a processor, which has one chain a sum, keeps it short. */
+const longSum = { processor: 64, others: 1024 } as const;
+const blockLength = { processor: 64, others: 256 } as const;
 
 type Total = ReturnType<SequenceState["writer"]["variable"]>;
 
@@ -52,11 +52,11 @@ export function emitProduct(state: SequenceState, flat: FlatStage): void {
       });
       const totals = fresh("total");
       const end = writer.extent(folded.extent);
-      if (length !== undefined && length <= longSum) along(totals, k.int(0), end);
+      if (length !== undefined && length <= longSum[device]) along(totals, k.int(0), end);
       else
-        writer.for("block", k.int(0), end, k.int(blockLength), (block) => {
+        writer.for("block", k.int(0), end, k.int(blockLength[device]), (block) => {
           const parts = fresh("part");
-          along(parts, block, writer.let("block_end", k.min(k.add(block, k.int(blockLength)), end)));
+          along(parts, block, writer.let("block_end", k.min(k.add(block, k.int(blockLength[device])), end)));
           totals.flat(2).forEach((total, i) => total.assign(k.add(total.ref, (parts.flat(2)[i] as Total).ref)));
         });
       totals.forEach((byRun, g) => byRun.forEach((sums, r) => {
