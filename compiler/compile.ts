@@ -129,7 +129,7 @@ function planProgram(e: Expressions, lowered: Program, name: KernelTarget, optio
     const lanes = region.template === "contraction" ? lanesOf(e, region, tensorOf) : 1;
     return tile && tile.template === cost.tile.template && tileFits(region, tile, lanes, target.limits) ? { ...cost, tile } : cost;
   };
-  const applied = bySubject(fused.applications);
+  const applied = bySubject([...fused.applications, ...(placement.applications ?? [])]);
   const kernels = placement.regions.map((placed, i): PlannedKernel => {
     // A product that emits partial statistics of its tiles gives the kernel its name.
     const main = placed.roots.filter((root) => !partial.has(root)).at(-1) ?? "";

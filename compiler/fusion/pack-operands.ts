@@ -14,6 +14,7 @@ import type { PlacedRegion } from "./evaluate-placement.ts";
 import { columns as columnLayout, type OperandLayout, panels as panelLayout } from "./operand-layout.ts";
 import type { Placement } from "./place.ts";
 import { type ContractionRegion, type ElementwiseRegion, type Product, productsOf, type Region } from "./region.ts";
+import type { Application } from "./rules/rule.ts";
 import { windowOperand } from "./window-operand.ts";
 
 /** A kernel that may be replaced by one with packed operands. */
@@ -83,7 +84,7 @@ function turned(e: Expressions, region: ContractionRegion, definition: Definitio
   const sameAxes = asWritten && here && asWritten.box.length === here.box.length && asWritten.box.every((range, axis) => sameExtent(range.extent, (here.box[axis] as Range).extent));
   if (!definition || !shape || !sameAxes) return [];
   const { dtype } = shape.right;
-  const stored: Definition = { name: `${definition.name}${windowEnding}`, dtype, box: asWritten.box, fold: undefined, body: asWritten.body, origin: definition.origin };
+  const stored: Definition = { name: `${definition.name}${windowEnding}`, dtype, box: asWritten.box, fold: undefined, body: asWritten.body, origin: undefined };
   const body = rewrite(e, definition.body, (node) => (node === shape.right ? e.load(stored.name, asWritten.indices, dtype) : undefined));
   return [{
     region: { ...over, shape: { ...over.shape, left: e.load(stored.name, here.indices, dtype) } }, turned: true,
@@ -103,6 +104,7 @@ function pack(e: Expressions, placement: Placement, context: CostContext, packin
   const laidOut = new Map<string, Definition>();
   const reasons = new Map(placement.reasons);
   const renewed = new Map<PlacedRegion, PlacedRegion>();
+  const applications: Application[] = [];
   let microseconds = placement.microseconds;
   const regions = placement.regions.flatMap((placed): PlacedRegion[] => {
     if (placed.phase !== "run" || placed.region.template !== "contraction") return [placed];
@@ -133,12 +135,14 @@ function pack(e: Expressions, placement: Placement, context: CostContext, packin
       laidOut.set(stored.name, stored);
       definitions.set(definition.name, definition);
       reasons.set(stored.name, layout.reason);
+      applications.push({ rule: "R14 lay out weights", class: "exact", subjects: [stored.name, definition.name], conditions: ["one matrix that depends on parameters alone", ...(packing.all ? ["it saves more than a twentieth of the kernel"] : [])] });
       const copy: ElementwiseRegion = { template: "elementwise", outputs: [{ definition: stored, body: stored.body, box: stored.box }] };
       const cost = costOf(copy, best.within, () => 1);
       return "illegal" in cost ? [] : [{ roots: [stored.name], region: copy, cost, phase: "prepare", reads: loadsOf(stored.body).map((load) => load.source) }];
     });
     const padded = (best.windows?.region.outputs ?? []).map(({ definition, body }): PlacedRegion => {
       laidOut.set(definition.name, definition);
+      applications.push({ rule: "R14 pad once", class: "exact", subjects: [definition.name], conditions: ["every range of a sum of ranges occurs in that sum alone"] });
       reasons.set(definition.name, "the operand of a product over windows with its padding: every window would compute it again");
       return { roots: [definition.name], region: best.windows?.region as Region, cost: best.windows?.cost as RegionCost, phase: "run", reads: loadsOf(body).map((load) => load.source) };
     });
@@ -148,7 +152,7 @@ function pack(e: Expressions, placement: Placement, context: CostContext, packin
   });
   if (laidOut.size === 0) return placement;
   return {
-    ...placement, regions, reasons, microseconds,
+    ...placement, regions, reasons, microseconds, applications,
     stored: new Set([...placement.stored, ...laidOut.keys()]),
     program: { ...program, definitions: program.definitions.flatMap((definition) => [...[...laidOut.values()].filter(({ name }) => name === `${definition.name}${layout.ending}` || name === `${definition.name}${windowEnding}`), definitions.get(definition.name) ?? definition]) },
   };

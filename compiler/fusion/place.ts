@@ -9,6 +9,7 @@ import { type Decision, type Legal, PlacementEvaluator, type PlacedRegion } from
 import { mergeKernels } from "./merge-kernels.ts";
 import type { Illegal, Region } from "./region.ts";
 import { type EvaluateOptions, RegionPrices } from "./region-prices.ts";
+import type { Application } from "./rules/rule.ts";
 
 export interface Placement {
   readonly program: Program;
@@ -18,6 +19,8 @@ export interface Placement {
   readonly microseconds: number;
   /** Why a value is in memory, by name; outputs are not listed. */
   readonly reasons: ReadonlyMap<string, string>;
+  /** Of rules that came after the search. */
+  readonly applications?: readonly Application[];
   /** Regions before kernels were merged, from which no move helped. */
   readonly settled?: ReadonlySet<Region>;
 }

@@ -36,6 +36,11 @@ describe("weights that are laid out", () => {
   it("are those of a convolution after a norm, with a bias", () =>
     expect(laidOut("model M(x: f32[1, 4, 8, 8]) -> f32[1, 4, 8, 8] {\n  param w: f32[4, 4, 3, 3] = normal(1)\n  param b: f32[4, 1, 1] = normal(1)\n  return conv(silu(image_group_norm[2](x)), w, before = [1, 1], after = [1, 1]) + b\n}")).toEqual(["prepare conv.1.columns 36 4", "run conv.1.padded 4 10 10"]));
 
+  it("are in the derivations of their kernels", () => {
+    const { plan } = compileFunction(modelOf(convolution("1, 3, 8, 8", "5, 3, 3, 3", "1, 5, 8, 8", same)), "wgsl", { cost });
+    expect(plan.kernels.map(({ derivation }) => derivation.flatMap(({ rule }) => (rule.startsWith("R14") ? [rule] : [])))).toEqual([["R14 lay out weights"], ["R14 pad once"], ["R14 lay out weights"]]);
+  });
+
   it("are those of a convolution that needs no padding: the image is read as it is", () =>
     expect(laidOut(convolution("1, 3, 8, 8", "8, 3, 3, 3", "1, 8, 6, 6", "", "x"))).toEqual(["prepare conv.1.columns 27 8"]));
 });
