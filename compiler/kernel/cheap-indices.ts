@@ -6,6 +6,7 @@
 import { int } from "./build.ts";
 import { type Expression, i32, type Kernel, type Statement } from "./node.ts";
 import { type Facts, type Range, rangeOf, type Term, termsOf } from "./ranges.ts";
+import { withExpressions, withOperands } from "./rewrite.ts";
 import { exactQuotient, simplifyProduct, sumOf } from "./simplify-integer.ts";
 
 const isPowerOfTwo = (value: number): boolean => value > 0 && Number.isInteger(Math.log2(value));
@@ -55,34 +56,14 @@ function byDepth(e: Expression, scope: Scope): Expression {
 function rewriteExpression(e: Expression, scope: Scope): Expression {
   const again = (inner: Expression): Expression => rewriteExpression(inner, scope);
   const facts: Facts = (name) => scope.ranges.get(name);
-  switch (e.kind) {
-    case "const":
-    case "ref":
-    case "extent":
-    case "builtin":
-      return e;
-    case "load":
-      return { ...e, index: e.index.map((index) => indexOf(index, e.buffer, e.type.lanes, scope)) };
-    case "element":
-      return { ...e, index: again(e.index) };
-    case "instruction": {
-      const [a, b] = e.args;
-      const by = b?.kind === "const" ? b.value : 0;
-      if (e.type.scalar === "i32" && e.type.lanes === 1 && a && (e.op === "div" || e.op === "rem") && isPowerOfTwo(by) && rangeOf(a, facts).low >= 0)
-        return e.op === "div" ? instruction("shift_right", again(a), int(Math.log2(by))) : instruction("bit_and", again(a), int(by - 1));
-      return { ...e, args: e.args.map(again) };
-    }
-    case "vector":
-      return { ...e, args: e.args.map(again) };
-    case "subgroup":
-    case "convert":
-    case "bitcast":
-    case "splat":
-    case "lane":
-      return { ...e, arg: again(e.arg) };
-    default:
-      return e satisfies never;
+  if (e.kind === "load") return { ...e, index: e.index.map((index) => indexOf(index, e.buffer, e.type.lanes, scope)) };
+  if (e.kind === "instruction") {
+    const [a, b] = e.args;
+    const by = b?.kind === "const" ? b.value : 0;
+    if (e.type.scalar === "i32" && e.type.lanes === 1 && a && (e.op === "div" || e.op === "rem") && isPowerOfTwo(by) && rangeOf(a, facts).low >= 0)
+      return e.op === "div" ? instruction("shift_right", again(a), int(Math.log2(by))) : instruction("bit_and", again(a), int(by - 1));
   }
+  return withOperands(e, again);
 }
 
 /** An index of `lanes` elements: a multiple of them where they are a whole vector of the buffer. */
@@ -96,35 +77,17 @@ function rewriteBlock(statements: readonly Statement[], scope: Scope, depth: num
   const facts: Facts = (name) => scope.ranges.get(name);
   return statements.map((statement): Statement => {
     const of = (e: Expression): Expression => rewriteExpression(e, scope);
-    switch (statement.kind) {
-      case "let": {
-        scope.ranges.set(statement.name, rangeOf(statement.value, facts));
-        scope.depths.set(statement.name, Math.min(depth, depthOf(statement.value, scope)));
-        return { ...statement, value: of(statement.value) };
-      }
-      case "var":
-        scope.depths.set(statement.name, Number.POSITIVE_INFINITY);
-        return { ...statement, value: of(statement.value) };
-      case "assign":
-        return { ...statement, value: of(statement.value) };
-      case "set":
-        return { ...statement, index: of(statement.index), value: of(statement.value) };
-      case "store":
-        return { ...statement, index: statement.index.map((index) => indexOf(index, statement.buffer, statement.value.type.lanes, scope)), value: of(statement.value) };
-      case "for": {
-        scope.ranges.set(statement.name, { low: rangeOf(statement.start, facts).low, high: rangeOf(statement.end, facts).high - 1 });
-        scope.depths.set(statement.name, depth + 1);
-        return { ...statement, start: of(statement.start), end: of(statement.end), step: of(statement.step), body: rewriteBlock(statement.body, scope, depth + 1) };
-      }
-      case "if":
-        return { ...statement, condition: of(statement.condition), then: rewriteBlock(statement.then, scope, depth), otherwise: rewriteBlock(statement.otherwise, scope, depth) };
-      case "array":
-      case "barrier":
-      case "comment":
-        return statement;
-      default:
-        return statement satisfies never;
+    if (statement.kind === "let") {
+      scope.ranges.set(statement.name, rangeOf(statement.value, facts));
+      scope.depths.set(statement.name, Math.min(depth, depthOf(statement.value, scope)));
     }
+    if (statement.kind === "var") scope.depths.set(statement.name, Number.POSITIVE_INFINITY);
+    if (statement.kind === "store") return { ...statement, index: statement.index.map((index) => indexOf(index, statement.buffer, statement.value.type.lanes, scope)), value: of(statement.value) };
+    if (statement.kind === "for") {
+      scope.ranges.set(statement.name, { low: rangeOf(statement.start, facts).low, high: rangeOf(statement.end, facts).high - 1 });
+      scope.depths.set(statement.name, depth + 1);
+    }
+    return withExpressions(statement, of, (block) => rewriteBlock(block, scope, statement.kind === "for" ? depth + 1 : depth));
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { freshName } from "./names.ts";
 import type { Expression, Kernel, Statement } from "./node.ts";
+import { withExpressions, withOperands } from "./rewrite.ts";
 import { childrenOf, declaredNames, sameExpression, visitStatements } from "./traverse.ts";
 
 type Loop = Extract<Statement, { kind: "for" }>;
@@ -69,26 +70,8 @@ class Hoisting {
   #rewriteStatement(statement: Statement, set: ReadonlySet<string>, moved: Hoisted[]): Statement {
     const of = (e: Expression): Expression => this.#rewrite(e, set, moved);
     const nested = (statements: readonly Statement[]): readonly Statement[] => statements.map((inner) => this.#rewriteStatement(inner, set, moved));
-    switch (statement.kind) {
-      case "let":
-      case "var":
-      case "assign":
-        return this.#isOwn(statement.name) ? statement : { ...statement, value: of(statement.value) };
-      case "set":
-        return { ...statement, index: of(statement.index), value: of(statement.value) };
-      case "store":
-        return { ...statement, index: statement.index.map(of), value: of(statement.value) };
-      case "for":
-        return { ...statement, start: of(statement.start), end: of(statement.end), step: of(statement.step), body: nested(statement.body) };
-      case "if":
-        return { ...statement, condition: of(statement.condition), then: nested(statement.then), otherwise: nested(statement.otherwise) };
-      case "array":
-      case "barrier":
-      case "comment":
-        return statement;
-      default:
-        return statement satisfies never;
-    }
+    if (statement.kind === "let" && this.#isOwn(statement.name)) return statement;
+    return withExpressions(statement, of, nested);
   }
 
   #rewrite(e: Expression, set: ReadonlySet<string>, moved: Hoisted[]): Expression {
@@ -99,28 +82,7 @@ class Hoisting {
       if (!known) moved.push({ name, value: e });
       return { kind: "ref", type: e.type, name };
     }
-    switch (e.kind) {
-      case "load":
-        return { ...e, index: e.index.map((inner) => this.#rewrite(inner, set, moved)) };
-      case "element":
-        return { ...e, index: this.#rewrite(e.index, set, moved) };
-      case "instruction":
-      case "vector":
-        return { ...e, args: e.args.map((inner) => this.#rewrite(inner, set, moved)) };
-      case "subgroup":
-      case "convert":
-      case "bitcast":
-      case "splat":
-      case "lane":
-        return { ...e, arg: this.#rewrite(e.arg, set, moved) };
-      case "const":
-      case "ref":
-      case "extent":
-      case "builtin":
-        return e;
-      default:
-        return e satisfies never;
-    }
+    return withOperands(e, (inner) => this.#rewrite(inner, set, moved));
   }
 }
 

@@ -8,6 +8,7 @@ import { groupFactors, IndexForms, type Loop, noAlias } from "./index-form.ts";
 import type { Buffer, Expression, Kernel, Statement } from "./node.ts";
 import { isInjective, ownsInterval, type Place } from "./ownership.ts";
 import { minus, valueOf } from "./polynomial.ts";
+import { withExpressions, withOperands } from "./rewrite.ts";
 import { expressionsOf, sameExpression, visitExpression } from "./traverse.ts";
 import { divergentBarriers } from "./uniformity.ts";
 
@@ -103,53 +104,8 @@ function isProved(kernel: Kernel, { read, write }: InPlacePair): boolean {
 
 /** The kernel with `read` gone: its loads are from `write`. */
 function merged(kernel: Kernel, { read, write }: InPlacePair): Kernel {
-  const renamed = (e: Expression): Expression => {
-    switch (e.kind) {
-      case "load":
-        return { ...e, buffer: e.buffer === read ? write : e.buffer, index: e.index.map(renamed) };
-      case "element":
-        return { ...e, index: renamed(e.index) };
-      case "instruction":
-      case "vector":
-        return { ...e, args: e.args.map(renamed) };
-      case "convert":
-      case "bitcast":
-      case "splat":
-      case "lane":
-      case "subgroup":
-        return { ...e, arg: renamed(e.arg) };
-      case "const":
-      case "ref":
-      case "extent":
-      case "builtin":
-        return e;
-      default:
-        return e satisfies never;
-    }
-  };
-  const block = (statements: readonly Statement[]): readonly Statement[] => statements.map(each);
-  const each = (statement: Statement): Statement => {
-    switch (statement.kind) {
-      case "let":
-      case "var":
-      case "assign":
-        return { ...statement, value: renamed(statement.value) };
-      case "set":
-        return { ...statement, index: renamed(statement.index), value: renamed(statement.value) };
-      case "store":
-        return { ...statement, index: statement.index.map(renamed), value: renamed(statement.value) };
-      case "for":
-        return { ...statement, start: renamed(statement.start), end: renamed(statement.end), step: renamed(statement.step), body: block(statement.body) };
-      case "if":
-        return { ...statement, condition: renamed(statement.condition), then: block(statement.then), otherwise: block(statement.otherwise) };
-      case "array":
-      case "barrier":
-      case "comment":
-        return statement;
-      default:
-        return statement satisfies never;
-    }
-  };
+  const renamed = (e: Expression): Expression => withOperands(e.kind === "load" && e.buffer === read ? { ...e, buffer: write } : e, renamed);
+  const block = (statements: readonly Statement[]): readonly Statement[] => statements.map((statement) => withExpressions(statement, renamed, block));
   return { ...kernel, body: block(kernel.body), buffers: kernel.buffers.filter(({ name }) => name !== read) };
 }
 

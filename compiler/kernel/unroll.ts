@@ -6,6 +6,7 @@ import type { Expression, Kernel, Statement } from "./node.ts";
 import { i32 } from "./node.ts";
 import { freshName } from "./names.ts";
 import { noFacts } from "./ranges.ts";
+import { withOperands } from "./rewrite.ts";
 import { rebuild } from "./simplify.ts";
 import { declaredNames, visitStatements } from "./traverse.ts";
 
@@ -63,29 +64,7 @@ function copy(statements: readonly Statement[], replacements: ReadonlyMap<string
 }
 
 function renameArrays(e: Expression, renamed: ReadonlyMap<string, string>): Expression {
-  const again = (inner: Expression): Expression => renameArrays(inner, renamed);
-  switch (e.kind) {
-    case "element":
-      return { ...e, array: renamed.get(e.array) ?? e.array, index: again(e.index) };
-    case "load":
-      return { ...e, index: e.index.map(again) };
-    case "instruction":
-    case "vector":
-      return { ...e, args: e.args.map(again) };
-    case "subgroup":
-    case "convert":
-    case "bitcast":
-    case "splat":
-    case "lane":
-      return { ...e, arg: again(e.arg) };
-    case "const":
-    case "ref":
-    case "extent":
-    case "builtin":
-      return e;
-    default:
-      return e satisfies never;
-  }
+  return withOperands(e.kind === "element" ? { ...e, array: renamed.get(e.array) ?? e.array } : e, (operand) => renameArrays(operand, renamed));
 }
 
 function unrollLoop(loop: Loop, values: readonly number[], taken: Set<string>): readonly Statement[] {
