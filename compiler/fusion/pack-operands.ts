@@ -193,6 +193,8 @@ function packOne(e: Expressions, layout: OperandLayout, { region, turned }: Atte
   const weights = factors.filter((factor) => region.shape.columns.some((range) => factor.ranges.has(range)));
   const [weight] = weights;
   if (!definition || !own || weights.length !== 1 || weight?.kind !== "load" || own.right.kind !== "load" || own.right.source !== weight.source || !prepared.has(weight.source)) return undefined;
+  // Where maps are inlined, a region may see a vector and a matrix in what its definition has as two matrices.
+  if (!sameExtents(own.columns, region.shape.columns) || !sameExtents(own.inner, region.shape.inner)) return undefined;
   const name = `${definition.name}${layout.ending}`;
   const stored = layout.definition(e, name, own, own.right, definition.origin);
   const varies = stored && [...loadsOf(stored.body).flatMap((load) => load.indices)].some((index) => containsOther(index, stored.box));
@@ -200,6 +202,8 @@ function packOne(e: Expressions, layout: OperandLayout, { region, turned }: Atte
   const replaced = rewrite(e, definition.body, (node) => (node === own.right ? layout.load(e, name, own, own.right) : undefined));
   return { stored, definition: { ...definition, body: replaced }, right: layout.load(e, name, region.shape, weight), moved: factors.filter((factor) => factor !== weight) };
 }
+
+const sameExtents = (a: readonly Range[], b: readonly Range[]): boolean => a.length === b.length && a.every((range, i) => sameExtent(range.extent, (b[i] as Range).extent));
 
 /** Does an index depend on anything but these ranges? A batch of matrices is not one matrix. */
 function containsOther(index: Expr, box: readonly Range[]): boolean {

@@ -1,6 +1,10 @@
 /** Weights whose columns make no whole vectors, laid out in prepare for products in registers: which, how, and that the numbers stay. */
 import { describe, expect, it } from "vitest";
 import { compileFunction } from "../../../compiler/compile.ts";
+import { Expressions, loadsOf } from "../../../compiler/folds/expression.ts";
+import { addIndex, flattenIndex } from "../../../compiler/folds/index-arithmetic.ts";
+import { windowOperand } from "../../../compiler/fusion/window-operand.ts";
+import { constantExtent } from "../../../compiler/ir/extent.ts";
 import { printKernel } from "../../../compiler/kernel/print.ts";
 import { type CostConstants, costPresets } from "../../../compiler/target.ts";
 import { faultsOf, type Setting } from "../../support/check-program.ts";
@@ -54,8 +58,8 @@ describe("weights that stay as they are", () => {
   ])("%s", (_, text) => expect(laidOut(text)).toEqual([]));
 
   it("belong to a kernel that folds along the rows of its product, when their width is odd", () => {
-    const text = "model M(x: f32[9, 16]) -> f32[9, 7] {\n  param w: f32[16, 7] = normal(1)\n  return layer_norm(x @ w)\n}";
-    const { plan } = compileFunction(modelOf(text), "wgsl", { cost: { ...cost, launchMicroseconds: 1e6 } });
+    const text = "model M(x: f32[256, 512]) -> f32[256, 63] {\n  param w: f32[512, 63] = normal(1)\n  return layer_norm(x @ w)\n}";
+    const { plan } = compileFunction(modelOf(text), "wgsl", { cost: { ...cost, launchMicroseconds: 1e5 } });
     expect(plan.kernels.flatMap(({ region }) => (region.template === "contraction" ? [region.epilogue.length > 0] : []))).toEqual([true]);
     expect(plan.kept.map(({ value }) => value)).toEqual([]);
   });
@@ -64,6 +68,17 @@ describe("weights that stay as they are", () => {
     expect(laidOut(product(7), { cost, fusion: "none" })).toEqual([]);
     expect(laidOut(convolution("1, 3, 8, 8", "5, 3, 3, 3", "1, 5, 8, 8", same), { cost: "gpu" })).toEqual([]);
   });
+});
+
+it("sums of ranges are found wherever their constant stands", () => {
+  const e = new Expressions();
+  const [y, tap] = [e.range("y", constantExtent(5)), e.range("tap", constantExtent(3))];
+  const at = e.apply("add", e.apply("add", e.index(y), e.constant(-1, "i32")), e.index(tap));
+  const found = windowOperand(e, e.apply("neg", e.load("x", [at], "f32")), [y, tap]);
+  const axis = found?.box[0];
+  expect(found?.box.map(({ extent }) => extent.key)).toEqual(["7"]);
+  expect(axis && loadsOf(found.body).map(({ indices }) => (indices[0] ? flattenIndex(e, indices, [constantExtent(9)]) : undefined))).toEqual([axis && addIndex(e, e.index(axis), e.constant(-1, "i32"))]);
+  expect(found?.indices.map((index) => flattenIndex(e, [index], [constantExtent(7)]))).toEqual([addIndex(e, e.index(y), e.index(tap))]);
 });
 
 describe("products that read them agree with the reference", () => {

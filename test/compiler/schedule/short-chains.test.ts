@@ -24,12 +24,14 @@ const filled = (length: number, value: number): Float32Array => new Float32Array
 const worstOf = (values: ArrayLike<number>, count: number): number => Math.max(...Array.from(values, (value) => Math.abs(value / (count * term) - 1)));
 
 const product = { text: "model M(x: f32[5, 4096]) -> (y: f32[5, 8]) {\n  param w: f32[4096, 8] = ones\n  return x @ w\n}", x: filled(5 * 4096, term), w: filled(4096 * 8, 1), count: 4096, atMost: 1 / 4 };
+/** One part of the contracted axis on a processor: two pieces. */
+const layer = { text: "model M(x: f32[5, 768]) -> (y: f32[5, 8]) {\n  param w: f32[768, 8] = ones\n  return x @ w\n}", x: filled(5 * 768, term), w: filled(768 * 8, 1), count: 768, atMost: 3 / 4 };
 const windows = { text: "model M(x: f32[1, 64, 5, 5]) -> (y: f32[1, 8, 3, 3]) {\n  param w: f32[8, 64, 3, 3] = ones\n  return conv(x, w)\n}", x: filled(64 * 25, term), w: filled(8 * 576, 1), count: 576, atMost: 1 / 4 };
 
 const device = openWasm({ relaxed: false });
 afterAll(() => device.destroy());
 
-describe.each([["a product of 4,096 terms", product], ["windows of 576 terms", windows]] as const)("%s", (_, { text, x, w, count, atMost }) => {
+describe.each([["a product of 4,096 terms", product], ["a product of 768 terms", layer], ["windows of 576 terms", windows]] as const)("%s", (_, { text, x, w, count, atMost }) => {
   it("on a processor", async () => {
     const program = await load(wasmModel(text).artifact, device);
     await program.prepare({ w });
